@@ -1,0 +1,1 @@
+"""The operator: observe (read), decide (pure), act (write), report."""

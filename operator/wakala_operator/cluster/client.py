@@ -1,0 +1,203 @@
+"""A thin client: the kubernetes package's asyncio transport, paths from our table of kinds, plain dictionaries.
+
+Discovery is not needed, as all our kinds are known; every request has a time limit; every failure is one of
+`cluster.errors`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import kubernetes.aio.config as kubernetes_config
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.dynamic.client import DynamicClient
+
+from wakala_api.names import MANAGER
+from wakala_operator.cluster.errors import translated
+from wakala_operator.kinds import Kind, kind_of, path
+
+__all__ = ["Cluster", "Listed", "connected"]
+
+TIMEOUT = 30.0
+"""Seconds a request may take."""
+SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list and the moment it speaks of."""
+
+    items: list[dict[str, Any]]
+    resource_version: str
+
+
+class Cluster:
+    """The API server, as far as we talk to it."""
+
+    def __init__(self, api: kubernetes_client.ApiClient) -> None:
+        """Talk through `api`, whose configuration says where and as whom."""
+        self._dynamic = DynamicClient(api)
+
+    async def _request(
+        self, method: str, where: str, body: Any = None, **more: Any
+    ) -> dict[str, Any]:
+        try:
+            answer = await self._dynamic.request(
+                method, where, body=body, serialize=False, _request_timeout=TIMEOUT, **more
+            )
+            return dict(json.loads(await answer.read()))
+        except (ApiException, aiohttp.ClientError, OSError, ValueError) as error:
+            raise translated(error) from None
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+        """One object.
+
+        Raises:
+            NotFound: it is not there.
+            ClusterError: anything else that went wrong.
+        """
+        return await self._request("get", path(kind, namespace, name))
+
+    async def list(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        most: int | None = None,
+    ) -> Listed:
+        """All objects of a kind, page by page, in one namespace or (None) in all.
+
+        Args:
+            kind: what to list.
+            namespace: where.
+            labels: a label selector.
+            most: stop after about so many.
+        """
+        items: list[dict[str, Any]] = []
+        token = None
+        while True:
+            answer = await self._request(
+                "get",
+                path(kind, namespace),
+                label_selector=labels,
+                limit=most or PAGE,
+                _continue=token,
+            )
+            items += [
+                {"apiVersion": kind.api_version, "kind": kind.kind} | item
+                for item in answer["items"]
+            ]
+            token = answer["metadata"].get("continue")
+            if not token or (most is not None and len(items) >= most):
+                return Listed(items, answer["metadata"]["resourceVersion"])
+
+    async def apply(
+        self,
+        obj: dict[str, Any],
+        *,
+        manager: str = MANAGER,
+        force: bool = True,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Server-side apply; the object as the server has it afterwards.
+
+        Raises:
+            Conflict: without `force`, somebody else holds a field with another value.
+            Invalid: the server refuses the object.
+        """
+        metadata = obj["metadata"]
+        return await self._request(
+            "patch",
+            path(kind_of(obj), metadata["namespace"], metadata["name"]),
+            obj,
+            content_type="application/apply-patch+yaml",
+            field_manager=manager,
+            force_conflicts="true" if force else "false",
+            dry_run="All" if dry_run else None,
+        )
+
+    async def delete(self, obj: dict[str, Any]) -> None:
+        """Delete exactly this object: a namesake made since, or a later version of it, stays.
+
+        Raises:
+            Conflict: it is another one, or it has changed.
+        """
+        metadata = obj["metadata"]
+        await self._request(
+            "delete",
+            path(kind_of(obj), metadata["namespace"], metadata["name"]),
+            {
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "propagationPolicy": "Background",
+                "preconditions": {
+                    "uid": metadata["uid"],
+                    "resourceVersion": metadata["resourceVersion"],
+                },
+            },
+        )
+
+    async def merge_status(
+        self, kind: Kind, metadata: dict[str, Any], status: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Lay `status` over the object's status; a namesake with another UID is a Conflict."""
+        body = {"metadata": {"uid": metadata["uid"]}, "status": status}
+        where = path(kind, metadata["namespace"], metadata["name"])
+        return await self._request(
+            "patch",
+            f"{where}/status",
+            body,
+            content_type="application/merge-patch+json",
+            field_manager=MANAGER,
+        )
+
+    async def create(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
+        """Make an object that must not be there yet.
+
+        Raises:
+            AlreadyThere: it is.
+        """
+        return await self._request(
+            "post", path(kind, obj["metadata"]["namespace"]), obj, field_manager=MANAGER
+        )
+
+    async def merge(
+        self, kind: Kind, namespace: str, name: str, change: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Lay `change` over an object."""
+        return await self._request(
+            "patch",
+            path(kind, namespace, name),
+            change,
+            content_type="application/merge-patch+json",
+        )
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str = "", context: str = "") -> AsyncIterator[Cluster]:
+    """A client for the pod's own ServiceAccount (its token is read again as it is renewed) or a kubeconfig.
+
+    Args:
+        kubeconfig: path; empty: the ServiceAccount where there is one, else the usual places.
+        context: context in the kubeconfig; empty: its current one.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: there is neither.
+    """
+    configuration = kubernetes_client.Configuration()
+    if not (kubeconfig or context) and Path(SERVICE_ACCOUNT_TOKEN).exists():
+        kubernetes_config.load_incluster_config(client_configuration=configuration)
+    else:
+        await kubernetes_config.load_kube_config(
+            kubeconfig or None, context=context or None, client_configuration=configuration
+        )
+    async with kubernetes_client.ApiClient(configuration) as api:
+        api.user_agent = MANAGER
+        yield Cluster(api)

@@ -1,0 +1,136 @@
+"""What can go wrong between us and the API server, as a handful of words the rest of the code can decide on.
+
+A message is one sentence for people. The server's own text is kept where it names a field and a reason, and cut where it
+repeats an object, since an object may hold somebody's values.
+"""
+
+import json
+import re
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
+
+__all__ = [
+    "AlreadyThere",
+    "ClusterError",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "NotFound",
+    "Terminating",
+    "Throttled",
+    "Unreachable",
+    "translated",
+]
+
+LONGEST = 400
+
+
+class ClusterError(Exception):
+    """Something between us and the API server; the message is one sentence."""
+
+
+class NotFound(ClusterError):
+    """There is no such object, or no such kind."""
+
+
+class AlreadyThere(ClusterError):
+    """An object of that name is there."""
+
+
+class Conflict(ClusterError):
+    """Somebody else holds a field, or a precondition did not hold."""
+
+
+class Forbidden(ClusterError):
+    """We may not; a person has to give the right or lift a policy."""
+
+
+class Terminating(ClusterError):
+    """The namespace is on its way out."""
+
+
+class Invalid(ClusterError):
+    """The API server refuses the object as it is."""
+
+
+class Throttled(ClusterError):
+    """Too many requests; come back later."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds the server asks for."""
+
+
+class Unreachable(ClusterError):
+    """The API server does not answer, or not as one."""
+
+
+def translated(error: Exception) -> ClusterError:
+    """The error in our words; one that is already ours is returned as it is."""
+    if isinstance(error, ClusterError):
+        return error
+    if isinstance(error, ApiException):
+        return _answered(error)
+    if isinstance(error, TimeoutError):
+        return Unreachable("the API server did not answer in time")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Unreachable(f"the API server can't be reached ({type(error).__name__})")
+    if isinstance(error, ValueError):
+        return Unreachable("the API server's answer could not be read")
+    raise error
+
+
+def _answered(error: ApiException) -> ClusterError:
+    status = _status(error)
+    reason, code = status.get("reason", ""), int(error.status or 0)
+    message = shortened(str(status.get("message") or error.reason or "no reason given"))
+    causes = status.get("details", {}).get("causes", [])
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        return Terminating("the namespace is being deleted")
+    match code:
+        case 404:
+            return NotFound(message)
+        case 409 if reason == "AlreadyExists":
+            return AlreadyThere(message)
+        case 409:
+            return Conflict(message)
+        case 401 | 403:
+            return Forbidden(message)
+        case 400 | 422 | 413:
+            return Invalid(message)
+        case 429:
+            return Throttled("the API server asks for fewer requests", _retry_after(error))
+    return Unreachable(f"the API server answered {code}")
+
+
+def _status(error: ApiException) -> dict[str, Any]:
+    body = error.body
+    try:
+        parsed = json.loads(body) if body else {}
+    except (TypeError, ValueError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _retry_after(error: ApiException) -> float:
+    headers = error.headers or {}
+    try:
+        return max(float(headers.get("Retry-After", 1)), 0.1)
+    except (TypeError, ValueError):
+        return 1.0
+
+
+def shortened(message: str) -> str:
+    """The server's sentence without the objects it repeats: field paths and reasons stay, long values go."""
+    text = re.sub(r"\s+", " ", message).strip()
+    # `Invalid value: {"a":1...}` and `Invalid value: v1.PodSpec{...}` repeat an object.
+    text = re.sub(
+        r'(Invalid value|Duplicate value): (?:[\w.&*\[\]]*\{.*?\}|"(?:[^"\\]|\\.){60,}"): ',
+        r"\1: ",
+        text,
+    )
+    text = re.sub(r"[\w.]*\{[^{}]{60,}\}", "{…}", text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,1 @@
+"""kopf's part: watching and waking. A handler parses, calls and returns; what it means is decided below."""

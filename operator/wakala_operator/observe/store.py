@@ -1,0 +1,126 @@
+"""The picture of the cluster in memory, fed by watch events and corrected by lists.
+
+An older event never replaces a newer object: versions are compared as the numbers they are. A watch that was cut can miss
+a deletion; the next list drops what is no longer there and was not seen since.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from wakala_operator.judge.plan import controller_of
+from wakala_operator.kinds import DEPLOYMENT, Kind
+
+__all__ = ["Store", "version_of"]
+
+Object = dict[str, Any]
+Address = tuple[str, str, str]
+MOST_TOMBSTONES = 10000
+
+
+def version_of(obj: Object) -> int:
+    """The object's resource version as a number; 0 where there is none."""
+    return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+class Store:
+    """Objects by kind, namespace and name; children also by the UID of their controller."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._objects: dict[Address, Object] = {}
+        self._children: dict[str, set[Address]] = {}
+        self._gone: dict[Address, int] = {}
+
+    def saw(self, kind: Kind, event: str | None, obj: Object) -> bool:
+        """Take in one watch event, or our own write's answer; whether it told something new.
+
+        Args:
+            kind: the object's kind.
+            event: ADDED, MODIFIED, DELETED, or None for a first list or an answer.
+            obj: the object.
+        """
+        address = _address(kind, obj)
+        version = version_of(obj)
+        known = self._objects.get(address)
+        if event == "DELETED":
+            if known is not None and known["metadata"].get("uid") != obj["metadata"].get("uid"):
+                return False
+            self._forget(address, version)
+            return known is not None
+        if known is not None and version_of(known) >= version:
+            return False
+        if version <= self._gone.get(address, 0):
+            return False
+        self._keep(address, kind, obj)
+        return True
+
+    def listed(
+        self, kind: Kind, namespace: str | None, items: Iterable[Object], resource_version: str
+    ) -> list[Object]:
+        """Take in a list; the objects that were new, newer, or gone by it.
+
+        Args:
+            kind: the kind that was listed.
+            namespace: where; None: everywhere.
+            items: all there are.
+            resource_version: the moment of the list.
+        """
+        moment = int(resource_version or 0)
+        present = {_address(kind, item): item for item in items}
+        told = [item for item in present.values() if self.saw(kind, None, item)]
+        ghosts = [
+            address
+            for address, obj in self._objects.items()
+            if address[0] == kind.kind
+            and namespace in (None, address[1])
+            and address not in present
+            and version_of(obj) <= moment
+        ]
+        for address in ghosts:
+            told.append(self._objects[address])
+            self._forget(address, moment)
+        return told
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The object as it was last seen."""
+        return self._objects.get((kind.kind, namespace, name))
+
+    def all(self, kind: Kind) -> Iterator[Object]:
+        """Every object of a kind."""
+        return iter([obj for address, obj in self._objects.items() if address[0] == kind.kind])
+
+    def children(self, uid: str) -> list[Object]:
+        """The objects whose controller has this UID."""
+        return [self._objects[address] for address in sorted(self._children.get(uid, ()))]
+
+    def _keep(self, address: Address, kind: Kind, obj: Object) -> None:
+        self._forget(address, None)
+        if kind != DEPLOYMENT:
+            # Who holds which field is asked of Deployments only (spec.replicas); elsewhere it is half the object.
+            metadata = {
+                name: value for name, value in obj["metadata"].items() if name != "managedFields"
+            }
+            obj = obj | {"metadata": metadata}
+        self._objects[address] = obj | {"apiVersion": kind.api_version, "kind": kind.kind}
+        if owner := controller_of(obj):
+            self._children.setdefault(owner["uid"], set()).add(address)
+
+    def _forget(self, address: Address, version: int | None) -> None:
+        """Drop an object; with a version, remember that it is gone, so that a late event does not bring it back."""
+        known = self._objects.pop(address, None)
+        if known is not None and (owner := controller_of(known)):
+            kept = self._children.get(owner["uid"], set())
+            kept.discard(address)
+            if not kept:
+                self._children.pop(owner["uid"], None)
+        if version is None:
+            self._gone.pop(address, None)
+            return
+        self._gone[address] = max(version, version_of(known) if known else 0)
+        while len(self._gone) > MOST_TOMBSTONES:
+            self._gone.pop(next(iter(self._gone)))
+
+
+def _address(kind: Kind, obj: Object) -> Address:
+    metadata = obj["metadata"]
+    return (kind.kind, metadata.get("namespace", ""), metadata["name"])
