@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Model", "Rule", "keyed", "list_keys", "unique"]
+__all__ = ["Model", "Rule", "given", "keyed", "list_keys", "text", "unique"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,16 @@ class Rule:
     """A CEL expression for a sentence with the values seen; the API server falls back to `message`."""
     say: Callable[[Any], str] | None = None
     """The same sentence over the parsed model."""
+
+
+def given(path: str, otherwise: str) -> str:
+    """CEL for a text field below `self`, or `otherwise` where one of its sections is absent.
+
+    Written with `has`, as the API server can't estimate the cost of what `orValue` returns.
+    """
+    parts = path.split(".")
+    there = " && ".join(f"has(self.{'.'.join(parts[: end + 1])})" for end in range(len(parts)))
+    return f"({there} ? string(self.{path}) : '{otherwise}')"
 
 
 def keyed(*keys: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from wakala_api.base import Model, Rule
+from wakala_api.base import Model, Rule, given
 from wakala_api.units import Quantity, parse
 
 __all__ = [
@@ -84,8 +84,8 @@ def _at_most(key: str, request: str, limit: str) -> Rule:
         return parse(asked) <= parse(most)
 
     return Rule(
-        cel=f"quantity(string(self.?requests.?{escaped}.orValue('{request}')))"
-        f".compareTo(quantity(string(self.?limits.?{escaped}.orValue('{limit}')))) <= 0",
+        cel=f"quantity({given(f'requests.{escaped}', request)})"
+        f".compareTo(quantity({given(f'limits.{escaped}', limit)})) <= 0",
         holds=holds,
         message=f"requests.{key} ({request} when not given) wants to be at most limits.{key} "
         f"({limit} when not given); raise the limit or lower the request",

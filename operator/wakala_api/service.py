@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from wakala_api.base import Model, Rule, keyed, text
+from wakala_api.base import Model, Rule, given, keyed, text
 from wakala_api.cache import Cache
 from wakala_api.checklist import Checklist
 from wakala_api.conditions import Condition
@@ -135,21 +135,25 @@ def _is_name(name: str) -> bool:
     return len(name) <= MOST_NAME and re.fullmatch(NAME_PATTERN, name) is not None
 
 
-_TMP = "self.?volumes.?tmp.?sizeLimit.orValue('100Mi')"
-_CACHE = "self.?volumes.?cache.?sizeLimit.orValue('500Mi')"
+_REQUEST = given("resources.requests.memory", "512Mi")
+_LIMIT = given("resources.limits.memory", "1Gi")
+_TMP = given("volumes.tmp.sizeLimit", "100Mi")
+_CACHE = given("volumes.cache.sizeLimit", "500Mi")
+_TMP_COUNTS = given("volumes.tmp.medium", "Memory") + " == 'Memory'"
+_CACHE_COUNTS = given("volumes.cache.medium", "Disk") + " == 'Memory'"
 
 _MEMORY_FITS = Rule(
-    cel="quantity(string(self.?resources.?requests.?memory.orValue('512Mi')))"
-    f".add(self.?volumes.?tmp.?medium.orValue('Memory') == 'Memory' ? quantity(string({_TMP})) : quantity('0'))"
-    f".add(self.?volumes.?cache.?medium.orValue('Disk') == 'Memory' ? quantity(string({_CACHE})) : quantity('0'))"
-    ".compareTo(quantity(string(self.?resources.?limits.?memory.orValue('1Gi')))) <= 0",
+    cel=f"quantity({_REQUEST})"
+    f".add({_TMP_COUNTS} ? quantity({_TMP}) : quantity('0'))"
+    f".add({_CACHE_COUNTS} ? quantity({_CACHE}) : quantity('0'))"
+    f".compareTo(quantity({_LIMIT})) <= 0",
     holds=lambda spec: memory_asked(spec)[0] <= parse(spec.resources.limits.memory),
     message="resources.requests.memory plus the sizeLimit of the memory-backed volumes wants to fit "
     "resources.limits.memory, as such a volume is charged to the container; raise the limit or lower one of them",
-    cel_message="'resources.requests.memory ' + string(self.?resources.?requests.?memory.orValue('512Mi'))"
-    f" + (self.?volumes.?tmp.?medium.orValue('Memory') == 'Memory' ? ' + volumes.tmp.sizeLimit ' + string({_TMP}) : '')"
-    f" + (self.?volumes.?cache.?medium.orValue('Disk') == 'Memory' ? ' + volumes.cache.sizeLimit ' + string({_CACHE}) : '')"
-    " + ' is more than resources.limits.memory ' + string(self.?resources.?limits.?memory.orValue('1Gi'))"
+    cel_message=f"'resources.requests.memory ' + {_REQUEST}"
+    f" + ({_TMP_COUNTS} ? ' + volumes.tmp.sizeLimit ' + {_TMP} : '')"
+    f" + ({_CACHE_COUNTS} ? ' + volumes.cache.sizeLimit ' + {_CACHE} : '')"
+    f" + ' is more than resources.limits.memory ' + {_LIMIT}"
     " + ', to which memory-backed volumes are charged; raise the limit or lower one of them'",
     say=lambda spec: (
         f"{memory_asked(spec)[1]} is more than resources.limits.memory {spec.resources.limits.memory}, to which "
