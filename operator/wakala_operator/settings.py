@@ -2,9 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic.functional_validators import BeforeValidator
 
 __all__ = ["Settings"]
 
@@ -43,5 +42,3 @@ class Settings(BaseSettings):
     """Least severity that is written."""
     kubeconfig: str = ""
     """Path of a kubeconfig; empty: the pod's ServiceAccount, else $KUBECONFIG or ~/.kube/config."""
-    context: str = ""
-    """Context in the kubeconfig; empty: its current one."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from wakala_api.service import WakalaServiceSpec
 
-__all__ = ["Decided", "log", "notes"]
+__all__ = ["Decided", "log", "notes", "together"]
 
 MOST = 10
 LONGEST = 512
@@ -49,6 +49,17 @@ def log(
         for entry in reversed(fresh)
     ]
     return [*entries, *previous][:MOST]
+
+
+def together(decided: Iterable[Decided]) -> list[Decided]:
+    """The same with `made: A` and `made: B` as `made: A, B`: one line of the log for one thing that was done."""
+    joined: dict[tuple[str, str], Decided] = {}
+    for entry in decided:
+        what, colon, who = entry.message.partition(": ")
+        key = (entry.reason, what if colon and not entry.warning else entry.message)
+        known = joined.get(key)
+        joined[key] = entry if known is None else Decided(entry.reason, f"{known.message}, {who}", entry.warning)
+    return list(joined.values())
 
 
 def notes(spec: WakalaServiceSpec, unknown: Sequence[str]) -> list[Decided]:

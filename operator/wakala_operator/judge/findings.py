@@ -40,6 +40,8 @@ class Seen:
     """While paused: what would be written, in words."""
     last_ready: dict[str, Any] | None = None
     """The Ready condition as it stands, which a pause keeps."""
+    missing: tuple[str, ...] = ()
+    """Secrets and ConfigMaps that the pods wait for, in words."""
 
 
 def findings(seen: Seen) -> list[Finding]:
@@ -65,7 +67,12 @@ def _progress(seen: Seen) -> list[Finding]:
     if rollout.state == "Failed":
         return _both(conditions.STALLED, rollout.reason, rollout.say)
     if rollout.state == "Progressing":
-        return _both(conditions.RECONCILING, rollout.reason, rollout.say)
+        waits = (
+            f"; {', '.join(seen.missing)} is not there, and pods wait for it"
+            if seen.missing
+            else ""
+        )
+        return _both(conditions.RECONCILING, rollout.reason, rollout.say + waits)
     return [Finding(conditions.READY, "True", rollout.reason, rollout.say)]
 
 

@@ -1,0 +1,67 @@
+"""`wakala-operator`: read the settings, connect, run until told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import kopf
+from kubernetes.aio.config import ConfigException
+from pydantic import ValidationError
+
+from wakala_operator.cluster.client import SERVICE_ACCOUNT_TOKEN, connected
+from wakala_operator.handlers.run import run
+from wakala_operator.logging import set_up
+from wakala_operator.settings import Settings
+
+__all__ = ["main"]
+
+logger = logging.getLogger("wakala_operator")
+
+
+def main() -> int:
+    """Run the operator; 2 for settings that make no sense, 1 where there is no cluster."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for detail in error.errors():
+            name = "WAKALA_" + "_".join(str(part) for part in detail["loc"]).upper()
+            sys.stderr.write(f"wakala-operator: {name}: {detail['msg']}\n")
+        return 2
+    set_up(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(_run(settings))
+    except ConfigException as error:
+        sys.stderr.write(f"wakala-operator: no cluster to work on: {error}\n")
+        return 1
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with connected(settings.kubeconfig) as cluster:
+        await run(settings, cluster, stop, _login(settings))
+
+
+def _login(settings: Settings) -> Any:
+    """How kopf's watches log in: as the client does, read anew whenever kopf asks."""
+    inside = Path(SERVICE_ACCOUNT_TOKEN).exists() and not settings.kubeconfig
+    if settings.kubeconfig:
+        os.environ["KUBECONFIG"] = settings.kubeconfig  # the only place where kopf looks for one
+
+    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        if inside:
+            return kopf.login_with_service_account(**kwargs)
+        return kopf.login_with_kubeconfig(**kwargs)
+
+    return login
+
+
+if __name__ == "__main__":
+    sys.exit(main())
