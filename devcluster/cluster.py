@@ -4,34 +4,34 @@ Users are told apart by static tokens: the admin is in `system:masters` and may 
 write stands in the audit log, which is how tests count writes.
 """
 
-import base64
 import json
 import os
-import secrets
+import random
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from devcluster import api
+from devcluster.binaries import HERE
+from devcluster.commands import control_plane, workers
+from devcluster.credentials import ca_file, kubeconfig_of, private, write_credentials
+from devcluster.nodes import node
 
-from devcluster.binaries import HERE, binary
-
-__all__ = ["Cluster", "ClusterError", "alive", "load", "start", "stop"]
+__all__ = ["Cluster", "ClusterError", "alive", "clear", "load", "start", "stop"]
 
 PATIENCE = 60.0
 """Seconds any wait of this module lasts at most."""
-_lifelines: dict[int, subprocess.Popen[bytes]] = {}
+PORTS = range(20_000, 32_000)
+"""Where ports are picked: under 32768, where Linux begins to give out ports of its own to whoever dials."""
+_PLAN = "plan.json"
+_own: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class ClusterError(Exception):
@@ -53,16 +53,16 @@ class Cluster:
     token: str
     """The admin's token."""
     audit_log: Path
-    """One JSON object a line for each request that is not a plain read of the system's own."""
+    """One JSON object a line: every write, and the reads of whoever is neither control plane nor admin."""
     pid: int
     """Process that owns all others."""
 
 
 def start(directory: Path, *, nodes: int = 3, lifeline: bool = True) -> Cluster:
-    """Start a cluster and wait until its nodes are ready.
+    """Start a cluster and wait until its nodes are ready and pods can be made.
 
     Args:
-        directory: an empty or new folder for its data.
+        directory: an empty or new folder for its data, or that of a cluster that has ended.
         nodes: kwok nodes to make, spread over three zones.
         lifeline: whether it ends with the process that calls this; else it lives until `stop`.
 
@@ -70,71 +70,80 @@ def start(directory: Path, *, nodes: int = 3, lifeline: bool = True) -> Cluster:
         ClusterError: something did not come up; names the log.
         BuildError: a program could not be built.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = {name: str(binary(name)) for name in _PROGRAMS}
-    ports = _free_ports(3)
+    directory = directory.resolve()
+    if running := load(directory):
+        raise ClusterError(
+            f"a cluster runs in {directory} already ({running.server}); end it first"
+        )
+    clear(directory)
+    directory.mkdir(parents=True)
+    ports = _free_ports()
     server = f"https://127.0.0.1:{ports[2]}"
-    ca = directory / "pki" / "apiserver.crt"
-    tokens = {user: secrets.token_urlsafe(24) for user in _USERS}
-    _credentials(directory, server, ca, tokens)
+    ca = ca_file(directory)
+    token = write_credentials(directory, server)
     plan = {
         "directory": str(directory),
         "server": server,
         "ca": str(ca),
-        "token": tokens["admin"],
-        "lifeline": lifeline,
-        "first": _first(paths, directory, ports),
-        "then": _then(paths, directory),
+        "token": token,
+        "first": control_plane(directory, ports),
+        "then": workers(directory),
     }
-    plan_file = directory / "plan.json"
-    plan_file.write_text(json.dumps(plan))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "devcluster.supervise", str(plan_file)],
-        cwd=HERE.parent,
-        stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(directory / "supervise.err").open("wb"),
-        start_new_session=True,
-    )
-    _lifelines[process.pid] = process
-    cluster = Cluster(
-        directory,
-        directory / "admin.kubeconfig",
-        server,
-        ca,
-        tokens["admin"],
-        directory / "audit.log",
-        process.pid,
-    )
+    private(directory / _PLAN, json.dumps(plan))
+    process = _supervisor(directory)
+    log = directory / "audit.log"
+    cluster = Cluster(directory, kubeconfig_of(directory), server, ca, token, log, process.pid)
     try:
-        _wait(lambda: (directory / "started").exists(), process, directory, "the API server")
-        _until_allowed(cluster)
-        _make_nodes(cluster, nodes)
-        _wait(lambda: _ready_nodes(cluster) == nodes, process, directory, f"{nodes} nodes")
+        _wait((directory / "started").exists, cluster, process, "the API server")
+        _wait(lambda: _made(cluster, nodes), cluster, process, f"{nodes} nodes")
+        _wait(
+            lambda: _usable(cluster, nodes), cluster, process, "the nodes and the default account"
+        )
     except BaseException:
         stop(cluster)
         raise
     _write_down(cluster)
+    if not lifeline and process.stdin is not None:
+        process.stdin.write(b".")
+        process.stdin.close()
     return cluster
+
+
+def _supervisor(directory: Path) -> subprocess.Popen[bytes]:
+    """Start the owner of all processes, in a session of its own and tied to us by its standard input."""
+    with (directory / "supervise.err").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "devcluster.supervise", str(directory / _PLAN)],
+            cwd=HERE.parent,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+    _own[process.pid] = process
+    return process
 
 
 def stop(cluster: Cluster) -> None:
     """End every process of the cluster and wait for it; its folder stays."""
-    try:
-        os.kill(cluster.pid, signal.SIGTERM)
-    except ProcessLookupError:
+    if process := _own.pop(cluster.pid, None):
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()  # the kernel ends the children
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
         return
-    process = _lifelines.pop(cluster.pid, None)
+    if alive(cluster):
+        os.kill(cluster.pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if process is not None and process.poll() is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            return
-        if process is None and not alive(cluster):
-            return
+    while alive(cluster):
+        if time.monotonic() > deadline:
+            raise ClusterError(f"process {cluster.pid} did not end within {PATIENCE:.0f} s")
         time.sleep(0.02)
-    raise ClusterError(f"process {cluster.pid} did not end within {PATIENCE:.0f} s")
 
 
 def alive(cluster: Cluster) -> bool:
@@ -144,7 +153,7 @@ def alive(cluster: Cluster) -> bool:
         state = Path(f"/proc/{cluster.pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return b"devcluster.supervise" in command and state != "Z"
+    return str(cluster.directory / _PLAN).encode() in command and state != "Z"
 
 
 def load(directory: Path) -> Cluster | None:
@@ -159,202 +168,85 @@ def load(directory: Path) -> Cluster | None:
 
 
 def clear(directory: Path) -> None:
-    """Remove what a cluster left in its folder."""
-    shutil.rmtree(directory, ignore_errors=True)
+    """Remove the folder of a cluster that has ended.
+
+    Raises:
+        ClusterError: it holds something else.
+    """
+    if not directory.exists():
+        return
+    if any(directory.iterdir()) and not (directory / _PLAN).exists():
+        raise ClusterError(f"{directory} is not empty and holds no cluster; give another folder")
+    shutil.rmtree(directory)
 
 
-_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
-_USERS = {
-    "admin": ("admin", "system:masters"),
-    "kube-controller-manager": ("system:kube-controller-manager", ""),
-    "kube-scheduler": ("system:kube-scheduler", ""),
-    "kwok": ("kwok", "system:masters"),
-}
+def _free_ports() -> tuple[int, int, int]:
+    """Three ports nobody listens on at this moment."""
+    found: list[int] = []
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+        if len(found) == 3:  # noqa: PLR2004
+            return found[0], found[1], found[2]
+    raise ClusterError(f"no free ports between {PORTS.start} and {PORTS.stop}")
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def _credentials(directory: Path, server: str, ca: Path, tokens: dict[str, str]) -> None:
-    """Tokens, the key that signs ServiceAccount tokens, and a kubeconfig for each user."""
-    rows = [f'{tokens[user]},{name},{name},"{group}"' for user, (name, group) in _USERS.items()]
-    _private(directory / "tokens.csv", "\n".join(rows) + "\n")
-    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    _private(directory / "service-account.key", key.decode())
-    for user, token in tokens.items():
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "devcluster",
-                    "cluster": {"server": server, "certificate-authority": str(ca)},
-                }
-            ],
-            "users": [{"name": user, "user": {"token": token}}],
-            "contexts": [
-                {"name": "devcluster", "context": {"cluster": "devcluster", "user": user}}
-            ],
-            "current-context": "devcluster",
-        }
-        _private(directory / f"{user}.kubeconfig", json.dumps(config, indent=1))
-
-
-def _private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text)
-
-
-def _first(paths: dict[str, str], directory: Path, ports: list[int]) -> dict[str, list[str]]:
-    """etcd and the API server; the latter waits for the former by itself."""
-    client, peer = (f"http://127.0.0.1:{port}" for port in ports[:2])
-    key = str(directory / "service-account.key")
-    return {
-        "etcd": [
-            paths["etcd"],
-            f"--data-dir={directory / 'etcd'}",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
-            "--unsafe-no-fsync",
-            "--logger=zap",
-            "--log-level=warn",
-        ],
-        "kube-apiserver": [
-            paths["kube-apiserver"],
-            f"--etcd-servers={client}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            f"--secure-port={ports[2]}",
-            f"--cert-dir={directory / 'pki'}",
-            f"--token-auth-file={directory / 'tokens.csv'}",
-            "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
-            "--allow-privileged=true",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            f"--service-account-key-file={key}",
-            f"--service-account-signing-key-file={key}",
-            f"--audit-policy-file={HERE / 'audit.yaml'}",
-            f"--audit-log-path={directory / 'audit.log'}",
-            "--endpoint-reconciler-type=none",
-        ],
-    }
-
-
-def _then(paths: dict[str, str], directory: Path) -> dict[str, list[str]]:
-    """What needs a ready API server."""
-    config = {user: f"--kubeconfig={directory / user}.kubeconfig" for user in _USERS}
-    ca = directory / "pki" / "apiserver.crt"
-    key = directory / "service-account.key"
-    return {
-        "kube-controller-manager": [
-            paths["kube-controller-manager"],
-            config["kube-controller-manager"],
-            f"--service-account-private-key-file={key}",
-            f"--root-ca-file={ca}",
-            "--use-service-account-credentials",
-            "--leader-elect=false",
-            "--secure-port=0",
-            "--horizontal-pod-autoscaler-sync-period=1s",
-            "--node-monitor-grace-period=10m",
-        ],
-        "kube-scheduler": [
-            paths["kube-scheduler"],
-            config["kube-scheduler"],
-            "--leader-elect=false",
-            "--secure-port=0",
-        ],
-        "kwok": [
-            paths["kwok"],
-            config["kwok"],
-            "--manage-all-nodes=true",
-            "--cidr=10.200.0.0/16",
-            "--node-ip=127.0.0.1",
-            "--node-lease-duration-seconds=200",
-            f"--config={HERE / 'stages.yaml'}",
-        ],
-    }
-
-
-def _call(cluster: Cluster, method: str, path: str, body: Any = None) -> Any:
-    request = urllib.request.Request(  # noqa: S310
-        cluster.server + path,
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {cluster.token}", "Content-Type": "application/json"},
-    )
-    context = ssl.create_default_context(cafile=str(cluster.ca))
-    with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
-        return json.load(answer)
-
-
-def _until_allowed(cluster: Cluster) -> None:
-    """/readyz says ok a moment before the default namespace is there."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            _call(cluster, "GET", "/api/v1/namespaces/default")
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-        else:
-            return
-    raise ClusterError(f"the API server made no default namespace within {PATIENCE:.0f} s")
-
-
-def _make_nodes(cluster: Cluster, count: int) -> None:
-    """Nodes in three zones; each second one is of an instance type the guide prefers."""
-    for number in range(count):
-        name = f"node-{number}"
-        labels = {
-            "kubernetes.io/hostname": name,
-            "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64",
-            "node.kubernetes.io/instance-type": "c5.xlarge" if number % 2 == 0 else "m5.xlarge",
-            "topology.kubernetes.io/zone": f"zone-{'abc'[number % 3]}",
-            "topology.kubernetes.io/region": "region-1",
-        }
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
-        _call(cluster, "POST", "/api/v1/nodes", node)
-
-
-def _ready_nodes(cluster: Cluster) -> int:
-    nodes = _call(cluster, "GET", "/api/v1/nodes")["items"]
-    return sum(
-        any(
-            c["type"] == "Ready" and c["status"] == "True"
-            for c in node["status"].get("conditions", [])
+def _ask(cluster: Cluster, path: str, method: str = "GET", body: Any = None) -> Any:
+    return json.loads(
+        api.call(
+            cluster.server, cluster.ca, token=cluster.token, method=method, path=path, body=body
         )
-        for node in nodes
     )
+
+
+def _made(cluster: Cluster, count: int) -> bool:
+    """Make the nodes that are not there yet."""
+    there = {one["metadata"]["name"] for one in _ask(cluster, "/api/v1/nodes")["items"]}
+    for wanted in map(node, range(count)):
+        if wanted["metadata"]["name"] not in there:
+            _ask(cluster, "/api/v1/nodes", "POST", wanted)
+    return True
+
+
+def _usable(cluster: Cluster, count: int) -> bool:
+    """Whether the nodes are ready and a pod of the default namespace would be admitted."""
+    _ask(cluster, "/api/v1/namespaces/default/serviceaccounts/default")
+    conditions = [
+        (one["type"], one["status"])
+        for item in _ask(cluster, "/api/v1/nodes")["items"]
+        for one in item["status"].get("conditions", [])
+    ]
+    return conditions.count(("Ready", "True")) == count
 
 
 def _wait(
-    holds: Callable[[], bool], process: subprocess.Popen[bytes], directory: Path, what: str
+    holds: Callable[[], bool], cluster: Cluster, process: subprocess.Popen[bytes], what: str
 ) -> None:
+    """Wait for what `holds` asks; an API server that refuses or does not answer has not come up yet."""
     deadline = time.monotonic() + PATIENCE
-    while not holds():
+    problem = ""
+    while True:
+        try:
+            if holds():
+                return
+        except OSError as error:
+            problem = f" ({error})"
         if process.poll() is not None:
-            log = directory / "supervise.log"
-            why = log.read_text().strip() if log.exists() else "its supervisor ended without a word"
-            raise ClusterError(f"{what} did not come up: {why}; the logs are in {directory}")
+            raise ClusterError(f"{what} did not come up: {_why(cluster.directory)}")
         if time.monotonic() > deadline:
-            raise ClusterError(f"{what} did not come up within {PATIENCE:.0f} s; see {directory}")
+            where = f"the logs are in {cluster.directory}"
+            raise ClusterError(f"{what} did not come up within {PATIENCE:.0f} s{problem}; {where}")
         time.sleep(0.03)
+
+
+def _why(directory: Path) -> str:
+    """What the supervisor left to say when it ended."""
+    for name in ("supervise.log", "supervise.err"):
+        path = directory / name
+        if path.exists() and (said := path.read_text().strip()):
+            return f"{said.splitlines()[-1]}; the logs are in {directory}"
+    return f"its supervisor ended without a word; the logs are in {directory}"
 
 
 def _write_down(cluster: Cluster) -> None:
@@ -362,9 +254,4 @@ def _write_down(cluster: Cluster) -> None:
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(cluster).items()
     }
-    _private(cluster.directory / "cluster.json", json.dumps(fields))
-
-
-def authority(cluster: Cluster) -> str:
-    """The certificate authority as base64, for a kubeconfig of a test's own user."""
-    return base64.b64encode(cluster.ca.read_bytes()).decode()
+    private(cluster.directory / "cluster.json", json.dumps(fields))

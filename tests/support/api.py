@@ -59,7 +59,9 @@ class Api:
 
     def as_user(self, name: str, *groups: str) -> "Api":
         """The same as another user, by impersonation."""
-        headers = {"Impersonate-User": name, "Impersonate-Group": ",".join(groups)} if groups else {}
+        headers = (
+            {"Impersonate-User": name, "Impersonate-Group": ",".join(groups)} if groups else {}
+        )
         return replace(self, headers={"Impersonate-User": name} | headers)
 
     def with_token(self, token: str) -> "Api":
@@ -67,7 +69,13 @@ class Api:
         return replace(self, headers={"Authorization": f"Bearer {token}"})
 
     def call(
-        self, method: str, path: str, body: Any = None, *, kind: str = "application/json", **query: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "application/json",
+        **query: str,
     ) -> Any:
         """One request; the answer as JSON."""
         url = f"{self.cluster.server}/{path}"
@@ -116,7 +124,9 @@ class Api:
 
     def create(self, obj: dict[str, Any], **query: str) -> Any:
         """Make an object; strict about fields, as kubectl is."""
-        return self.call("POST", self.path(obj["kind"]), obj, **({"fieldValidation": "Strict"} | query))
+        return self.call(
+            "POST", self.path(obj["kind"]), obj, **({"fieldValidation": "Strict"} | query)
+        )
 
     def apply(self, obj: dict[str, Any], manager: str = "kubectl", **query: str) -> Any:
         """Server-side apply, by force."""
@@ -124,7 +134,9 @@ class Api:
         where = self.path(obj["kind"], obj["metadata"]["name"])
         return self.call("PATCH", where, obj, kind="application/apply-patch+yaml", **asked)
 
-    def patch(self, kind: str, name: str, change: Any, *, sub: str = "", manager: str = "edit") -> Any:
+    def patch(
+        self, kind: str, name: str, change: Any, *, sub: str = "", manager: str = "edit"
+    ) -> Any:
         """A merge patch."""
         where = self.path(kind, name) + (f"/{sub}" if sub else "")
         return self.call(

@@ -20,8 +20,10 @@ def position(log: Path) -> int:
     return log.stat().st_size
 
 
-def writes(log: Path, since: int, *, agent: str = "", user: str = "") -> list[str]:
-    """Writes that were not dry runs, as `verb resource name manager`."""
+def writes(
+    log: Path, since: int, *, agent: str = "wakala-operator", namespace: str = ""
+) -> list[str]:
+    """Writes of one program that were no dry runs, as `verb resource/subresource name`."""
     return [
         f"{entry['verb']} {entry['objectRef'].get('resource')}/{entry['objectRef'].get('subresource', '')} "
         f"{entry['objectRef'].get('name')}"
@@ -29,5 +31,5 @@ def writes(log: Path, since: int, *, agent: str = "", user: str = "") -> list[st
         if entry["verb"] in WRITES
         and "dryRun=All" not in entry["requestURI"]
         and agent in entry.get("userAgent", "")
-        and user in entry["user"]["username"]
+        and namespace in ("", entry["objectRef"].get("namespace"))
     ]

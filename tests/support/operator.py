@@ -21,7 +21,9 @@ class Operator:
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("WAKALA_", "KUBE"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("WAKALA_", "KUBE"))
         }
         asked = {f"WAKALA_{name.upper()}": value for name, value in self._settings.items()}
         base = {
@@ -29,12 +31,13 @@ class Operator:
             "WAKALA_HEALTH_PORT": "0",
             "WAKALA_REFERENCES_SECONDS": "2",
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "wakala_operator"],
-            env=environment | base | asked | {"PYTHONPATH": str(ROOT / "operator")},
-            stdout=subprocess.DEVNULL,
-            stderr=self.log.open("ab"),
-        )
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "wakala_operator"],
+                env=environment | base | asked | {"PYTHONPATH": str(ROOT / "operator")},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
 
     def stop(self) -> int:
         """Ask it to end, and wait; its exit code."""

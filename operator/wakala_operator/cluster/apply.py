@@ -2,24 +2,24 @@
 
 A child that the store does not know may still be there without our label: it is looked up before it is made. An object of
 that name without our controller reference is left alone, unless its owner has annotated it for adoption. The apply that
-makes a child does not force, so that an object that appears in between conflicts instead of being taken over.
+makes a child does not force, so that an object that appears in between conflicts instead of being taken over; the apply
+that changes one names its UID, so that a namesake made since is not taken for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from wakala_api.names import ANNOTATION_ADOPT, HANDOVER_MANAGER
+from wakala_api.names import ANNOTATION_ADOPT, HANDOVER_MANAGER, KIND
 from wakala_operator.cluster.client import Cluster
 from wakala_operator.cluster.errors import ClusterError, Conflict, NotFound
 from wakala_operator.judge.difference import Difference
 from wakala_operator.judge.plan import (
     Apply,
-    Create,
-    Keep,
     accepting,
     controller_of,
     hand_over,
     plan_child,
+    stamped,
     with_replicas,
 )
 from wakala_operator.kinds import kind_of
@@ -27,6 +27,8 @@ from wakala_operator.kinds import kind_of
 __all__ = ["NameTaken", "Put", "Scale", "claim", "put"]
 
 Object = dict[str, Any]
+TRIES = 4
+"""Looks at a child that changes under our hands, as a new Deployment does, before the pass ends and waits."""
 
 
 class NameTaken(ClusterError):
@@ -60,6 +62,7 @@ async def claim(cluster: Cluster, wanted: Object, adopter: str) -> Object | None
 
     Raises:
         NameTaken: it belongs to somebody else.
+        Conflict: it belongs to a former service of this name, and will go with it.
     """
     metadata = wanted["metadata"]
     try:
@@ -69,6 +72,11 @@ async def claim(cluster: Cluster, wanted: Object, adopter: str) -> Object | None
     owner, ours = controller_of(found), controller_of(wanted)
     if owner and ours and owner.get("uid") == ours.get("uid"):
         return found
+    if owner and ours and (owner["kind"], owner["name"]) == (KIND, ours["name"]):
+        raise Conflict(
+            f"{wanted['kind']} {metadata['name']} belongs to a deleted {KIND} of the same name; "
+            "waiting until it is gone"
+        )
     may_adopt = found["metadata"].get("annotations", {}).get(ANNOTATION_ADOPT) == adopter
     if owner is None and may_adopt:
         return found
@@ -103,39 +111,50 @@ async def put(
         ClusterError: the API server refused or did not answer.
     """
     created = False
+    for attempt in range(1, TRIES + 1):
+        if live is None:
+            live = await claim(cluster, wanted, adopter)
+        try:
+            if live is None:
+                live, created = await _create(cluster, wanted, scale), True
+            return replace(await _bring(cluster, wanted, live, scale), created=created)
+        except Conflict:
+            # Not the object we saw: deleted, made anew or changed since, or made by somebody right now. Look again.
+            if attempt == TRIES:
+                raise
+            live = None
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _create(cluster: Cluster, wanted: Object, scale: Scale | None) -> Object:
+    first = wanted if scale is None else with_replicas(wanted, scale.minimum)
+    live = await cluster.apply(stamped(first), force=False)
+    return await _remember(cluster, first, live)
+
+
+async def _bring(cluster: Cluster, wanted: Object, live: Object, scale: Scale | None) -> Put:
+    """Bring an object that is there to what is wanted: hand over its count, apply, remember what admission made of it."""
     handed_over = None
-    if live is None:
-        live = await claim(cluster, wanted, adopter)
-    if live is None:
-        first = wanted if scale is None else with_replicas(wanted, scale.minimum)
-        live, created = await _create(cluster, first, adopter), True
     if scale is not None:
         gift = hand_over(wanted, live, minimum=scale.minimum, maximum=scale.maximum)
         if gift is not None:
             live = await cluster.apply(gift, manager=HANDOVER_MANAGER)
             handed_over = int(gift["spec"]["replicas"])
     step = plan_child(wanted, live)
-    if isinstance(step, Keep):
-        return Put(live, created=created, handed_over=handed_over)
-    live = await _settled(cluster, wanted, await cluster.apply(step.wanted))
+    if isinstance(step, Apply):
+        live = await cluster.apply(_same(step.wanted, live))
+        live = await _remember(cluster, wanted, live)
     drift = step.drift if isinstance(step, Apply) else ()
-    return Put(live, created=created, changed=not drift, drift=drift, handed_over=handed_over)
+    changed = isinstance(step, Apply) and not drift
+    return Put(live, changed=changed, drift=drift, handed_over=handed_over)
 
 
-async def _create(cluster: Cluster, wanted: Object, adopter: str) -> Object:
-    step = plan_child(wanted, None)
-    if not isinstance(step, Create):
-        raise TypeError(step)
-    try:
-        live = await cluster.apply(step.wanted, force=False)
-    except Conflict:
-        # Somebody made an object of that name since we looked: say whose it is, or go on with our own.
-        await claim(cluster, wanted, adopter)
-        raise
-    return await _settled(cluster, wanted, live)
-
-
-async def _settled(cluster: Cluster, wanted: Object, live: Object) -> Object:
-    """Remember what admission made of our values, once, so that it is not fought at the next event."""
+async def _remember(cluster: Cluster, wanted: Object, live: Object) -> Object:
+    """Write down what admission made of our values, once, so that it is not fought at the next event."""
     again = accepting(wanted, live)
-    return await cluster.apply(again) if again is not None else live
+    return live if again is None else await cluster.apply(_same(again, live))
+
+
+def _same(wanted: Object, live: Object) -> Object:
+    """The wanted object, for exactly the live one."""
+    return wanted | {"metadata": wanted["metadata"] | {"uid": live["metadata"]["uid"]}}

@@ -192,7 +192,7 @@ async def connected(kubeconfig: str = "", context: str = "") -> AsyncIterator[Cl
         kubernetes.aio.config.ConfigException: there is neither.
     """
     configuration = kubernetes_client.Configuration()
-    if not (kubeconfig or context) and Path(SERVICE_ACCOUNT_TOKEN).exists():
+    if not (kubeconfig or context) and _in_pod():
         kubernetes_config.load_incluster_config(client_configuration=configuration)
     else:
         await kubernetes_config.load_kube_config(
@@ -201,3 +201,7 @@ async def connected(kubeconfig: str = "", context: str = "") -> AsyncIterator[Cl
     async with kubernetes_client.ApiClient(configuration) as api:
         api.user_agent = MANAGER
         yield Cluster(api)
+
+
+def _in_pod() -> bool:
+    return Path(SERVICE_ACCOUNT_TOKEN).exists()

@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 LONGEST = 400
+MISSHAPEN = ("failed to create typed patch object", "failed to convert new object")
+"""How server-side apply says that a field is unknown or has a value of the wrong kind: with code 500, as if it were the
+server's own fault (tried on 1.36.3)."""
 
 
 class ClusterError(Exception):
@@ -99,7 +102,9 @@ def _answered(error: ApiException) -> ClusterError:
             return Conflict(message)
         case 401 | 403:
             return Forbidden(message)
-        case 400 | 422 | 413:
+        case 400 | 413 | 422:
+            return Invalid(message)
+        case 500 if any(words in message for words in MISSHAPEN):
             return Invalid(message)
         case 429:
             return Throttled("the API server asks for fewer requests", _retry_after(error))

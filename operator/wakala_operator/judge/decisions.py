@@ -58,7 +58,11 @@ def together(decided: Iterable[Decided]) -> list[Decided]:
         what, colon, who = entry.message.partition(": ")
         key = (entry.reason, what if colon and not entry.warning else entry.message)
         known = joined.get(key)
-        joined[key] = entry if known is None else Decided(entry.reason, f"{known.message}, {who}", entry.warning)
+        joined[key] = (
+            entry
+            if known is None
+            else Decided(entry.reason, f"{known.message}, {who}", entry.warning)
+        )
     return list(joined.values())
 
 

@@ -7,7 +7,7 @@ an absent one, and the items of a keyed list are compared wherever they stand, a
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wakala_api.names import ANNOTATION_ACCEPTED, ANNOTATION_APPLIED
@@ -26,17 +26,39 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "topologySpreadConstraints": (("topologyKey", "whenUnsatisfiable"),),
     "ownerReferences": (("uid",),),
     "hostAliases": (("ip",),),
+    "volumeDevices": (("devicePath",),),
 }
 """Lists that the API server merges by key; the first key set that all items have is used."""
 EXACT = {"ingress", "egress"}
 """A NetworkPolicy's lists: one peer more is a hole, so that they are compared both ways. The builder writes the API
 server's defaults in them out."""
 KEY_DEFAULTS = {"protocol": "TCP"}
-QUANTITIES = {"requests", "limits"}
+QUANTITY_MAPS = {"requests", "limits"}
 """Maps whose values are quantities."""
-HIDDEN = {"env", "data", "stringData"}
+QUANTITIES = {"sizeLimit", "divisor", "averageValue"}
+"""Fields that are quantities themselves."""
+ZERO_IS_ABSENT = {
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "initialDelaySeconds",
+    "minReadySeconds",
+    "paused",
+    "publishNotReadyAddresses",
+    "readOnly",
+    "stdin",
+    "stdinOnce",
+    "tty",
+}
+"""Fields that the API server leaves out when they are 0 or false. Most fields are not like this: there an absent one
+means the default, which may be something else."""
+HIDDEN = {"env", "data", "stringData", "command", "args", "httpHeaders"}
 """Under these, values are not repeated to anybody."""
 LONGEST_VALUE = 60
+
+Step = str | int | tuple[tuple[str, Any], ...]
+"""One step down: a field's name, a position in a list, or the keys of an item in a keyed list."""
+Trail = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,51 +71,58 @@ class Difference:
     """What was wanted."""
     live: Any
     """What is there; None for nothing."""
+    trail: Trail = field(default=(), compare=False, repr=False)
+    """The path step by step, to find who holds the field."""
 
 
 def differences(wanted: Any, live: Any) -> list[Difference]:
     """All leaves of `wanted` that differ in meaning from `live`."""
-    return list(_walk(wanted, live, (), ""))
+    return list(_walk(wanted, live, ()))
 
 
-def _walk(wanted: Any, live: Any, trail: tuple[str, ...], path: str) -> Iterator[Difference]:
-    if _empty(wanted) and _empty(live):
+def _walk(wanted: Any, live: Any, trail: Trail) -> Iterator[Difference]:
+    if wanted is None or (_empty(wanted) and _empty(live)):
         return
     if trail and trail[-1] in EXACT:
         if wanted != live:
-            yield Difference(path, wanted, live)
-        return
-    if isinstance(wanted, dict) and isinstance(live, dict):
+            yield _difference(wanted, live, trail)
+    elif isinstance(wanted, dict) and isinstance(live, dict):
         for name, value in wanted.items():
-            yield from _walk(
-                value, live.get(name), (*trail, name), f"{path}.{name}" if path else name
-            )
+            yield from _walk(value, live.get(name), (*trail, name))
     elif isinstance(wanted, list) and isinstance(live, list):
-        yield from _walk_list(wanted, live, trail, path)
+        yield from _walk_list(wanted, live, trail)
     elif not _same(wanted, live, trail):
-        yield Difference(path, wanted, live)
+        yield _difference(wanted, live, trail)
 
 
-def _walk_list(
-    wanted: list[Any], live: list[Any], trail: tuple[str, ...], path: str
-) -> Iterator[Difference]:
+def _walk_list(wanted: list[Any], live: list[Any], trail: Trail) -> Iterator[Difference]:
     keys = _keys(trail[-1] if trail else "", wanted, live)
     if keys is not None:
         there = {_mark(item, keys): item for item in live}
         for item in wanted:
             mark = _mark(item, keys)
-            yield from _walk(item, there.get(mark), trail, f"{path}[{mark[0]}]")
+            yield from _walk(item, there.get(mark), (*trail, mark))
     elif len(wanted) != len(live):
-        yield Difference(path, wanted, live)
+        yield _difference(wanted, live, trail)
     else:
         for index, (item, other) in enumerate(zip(wanted, live, strict=True)):
-            yield from _walk(item, other, trail, f"{path}[{index}]")
+            yield from _walk(item, other, (*trail, index))
 
 
-def _keys(name: str, wanted: list[Any], live: list[Any]) -> tuple[str, ...] | None:
+def _difference(wanted: Any, live: Any, trail: Trail) -> Difference:
+    path = ""
+    for step in trail:
+        if isinstance(step, str):
+            path += f".{step}" if path else step
+        else:
+            path += f"[{step if isinstance(step, int) else step[0][1]}]"
+    return Difference(path, wanted, live, trail)
+
+
+def _keys(name: Step, wanted: list[Any], live: list[Any]) -> tuple[str, ...] | None:
     """The key set by which the items of this list are told apart, if it has one."""
     items = [*wanted, *live]
-    if not all(isinstance(item, dict) for item in items):
+    if not isinstance(name, str) or not all(isinstance(item, dict) for item in items):
         return None
     for keys in KEYS.get(name, ()):
         if all(keys[0] in item for item in items) and _distinct(live, keys):
@@ -105,34 +134,39 @@ def _distinct(items: list[Any], keys: tuple[str, ...]) -> bool:
     return len({_mark(item, keys) for item in items}) == len(items)
 
 
-def _mark(item: dict[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(item.get(key, KEY_DEFAULTS.get(key)) for key in keys)
+def _mark(item: dict[str, Any], keys: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    return tuple((key, item.get(key, KEY_DEFAULTS.get(key))) for key in keys)
 
 
 def _empty(value: Any) -> bool:
     return value is None or value in ("", {}, [])
 
 
-def _same(wanted: Any, live: Any, trail: tuple[str, ...]) -> bool:
+def _same(wanted: Any, live: Any, trail: Trail) -> bool:
     if type(wanted) is type(live) and wanted == live:
         return True
-    if not _is_quantity(trail) or not all(isinstance(v, str | int) for v in (wanted, live)):
+    if live is None and trail and trail[-1] in ZERO_IS_ABSENT:
+        return wanted in (0, False)
+    if (
+        not trail
+        or not _is_quantity(trail)
+        or not all(isinstance(v, str | int | float) for v in (wanted, live))
+    ):
         return False
     try:
-        return parse(wanted) == parse(live)
+        return parse(str(wanted)) == parse(str(live))
     except ValueError:
         return False
 
 
-def _is_quantity(trail: tuple[str, ...]) -> bool:
-    return trail[-1:] == ("sizeLimit",) or (len(trail) > 1 and trail[-2] in QUANTITIES)
+def _is_quantity(trail: Trail) -> bool:
+    return trail[-1] in QUANTITIES or (len(trail) > 1 and trail[-2] in QUANTITY_MAPS)
 
 
 def describe(difference: Difference) -> str:
     """The difference in words: the field, and both values unless they may be somebody's secret."""
-    parts = {part.partition("[")[0] for part in difference.path.split(".")}
     if (
-        parts & HIDDEN
+        HIDDEN.intersection(difference.trail)
         or isinstance(difference.wanted, dict | list)
         or isinstance(difference.live, dict | list)
     ):
@@ -163,8 +197,11 @@ def digest_of(found: list[Difference]) -> str:
 
 
 def _hash(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_compact(value).encode()).hexdigest()[:16]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def owns(live: dict[str, Any], manager: str, *fields: str) -> bool:
@@ -179,34 +216,35 @@ def owns(live: dict[str, Any], manager: str, *fields: str) -> bool:
 
 
 def _holds(owned: dict[str, Any], fields: tuple[str, ...]) -> bool:
-    for field in fields:
-        if f"f:{field}" not in owned:
+    for name in fields:
+        if f"f:{name}" not in owned:
             return False
-        owned = owned[f"f:{field}"]
+        owned = owned[f"f:{name}"]
     return True
 
 
 def other_managers(live: dict[str, Any], difference: Difference, ours: str) -> list[str]:
-    """Who else holds the differing field, by the field names on its path; newest first."""
-    names = tuple(part.partition("[")[0] for part in difference.path.split("."))
+    """Who else holds the differing field, newest first."""
     entries = sorted(
         live["metadata"].get("managedFields", []),
         key=lambda entry: entry.get("time", ""),
         reverse=True,
     )
-    return [
+    holders = [
         entry["manager"]
         for entry in entries
-        if entry.get("manager") != ours and _touches(entry.get("fieldsV1", {}), names)
+        if entry.get("manager") != ours and _leads(entry.get("fieldsV1", {}), difference.trail)
     ]
+    return list(dict.fromkeys(holders))
 
 
-def _touches(owned: dict[str, Any], names: tuple[str, ...]) -> bool:
-    """Whether owned fields lie on the path, stepping over the keys of list items."""
-    if not names:
-        return True
-    steps = [owned[f"f:{names[0]}"]] if f"f:{names[0]}" in owned else []
-    found = any(_touches(step, names[1:]) for step in steps)
-    return found or any(
-        _touches(inner, names) for key, inner in owned.items() if key.startswith(("k:", "v:"))
-    )
+def _leads(owned: dict[str, Any], trail: Trail) -> bool:
+    """Whether owned fields reach to the end of the trail, or to something above it that is owned as a whole."""
+    for step in trail:
+        if not owned or isinstance(step, int):
+            return True
+        name = f"f:{step}" if isinstance(step, str) else f"k:{_compact(dict(step))}"
+        if name not in owned:
+            return False
+        owned = owned[name]
+    return True

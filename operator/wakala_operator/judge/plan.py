@@ -122,7 +122,8 @@ def with_replicas(wanted: Object, replicas: int) -> Object:
 def hand_over(wanted: Object, live: Object, *, minimum: int, maximum: int) -> Object | None:
     """What the hand-over manager must hold before `spec.replicas` leaves our set; None when it has left.
 
-    Dropping the field while only we hold it would reset it to 1: an outage (trap G17a).
+    Dropping the field while only we hold it would reset it to 1: an outage (trap G17a). The count is the one that was seen,
+    and the version goes with it: a count that was changed since is not set back, the API server answers with a conflict.
     """
     if "replicas" in wanted["spec"] or not owns(live, MANAGER, "spec", "replicas"):
         return None
@@ -130,6 +131,8 @@ def hand_over(wanted: Object, live: Object, *, minimum: int, maximum: int) -> Ob
     return {
         "apiVersion": wanted["apiVersion"],
         "kind": wanted["kind"],
-        "metadata": {name: wanted["metadata"][name] for name in ("name", "namespace")},
+        "metadata": {
+            name: live["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")
+        },
         "spec": {"replicas": replicas},
     }

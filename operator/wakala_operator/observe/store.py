@@ -2,13 +2,16 @@
 
 An older event never replaces a newer object: versions are compared as the numbers they are. A watch that was cut can miss
 a deletion; the next list drops what is no longer there and was not seen since.
+
+A child is shown to a service in its own namespace only: anybody can write an owner reference with somebody else's UID.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from wakala_api.names import MANAGER
 from wakala_operator.judge.plan import controller_of
-from wakala_operator.kinds import DEPLOYMENT, Kind
+from wakala_operator.kinds import CHILDREN, DEPLOYMENT, WAKALASERVICE, Kind
 
 __all__ = ["Store", "version_of"]
 
@@ -29,6 +32,7 @@ class Store:
         """Begin empty."""
         self._objects: dict[Address, Object] = {}
         self._children: dict[str, set[Address]] = {}
+        self._homes: dict[str, str] = {}
         self._gone: dict[Address, int] = {}
 
     def saw(self, kind: Kind, event: str | None, obj: Object) -> bool:
@@ -90,24 +94,25 @@ class Store:
         return iter([obj for address, obj in self._objects.items() if address[0] == kind.kind])
 
     def children(self, uid: str) -> list[Object]:
-        """The objects whose controller has this UID."""
-        return [self._objects[address] for address in sorted(self._children.get(uid, ()))]
+        """The objects whose controller is the service with this UID, in the service's namespace."""
+        home = self._homes.get(uid)
+        found = sorted(self._children.get(uid, ()))
+        return [self._objects[address] for address in found if address[1] == home]
 
     def _keep(self, address: Address, kind: Kind, obj: Object) -> None:
         self._forget(address, None)
-        if kind != DEPLOYMENT:
-            # Who holds which field is asked of Deployments only (spec.replicas); elsewhere it is half the object.
-            metadata = {
-                name: value for name, value in obj["metadata"].items() if name != "managedFields"
-            }
-            obj = obj | {"metadata": metadata}
+        obj = obj | {"metadata": obj["metadata"] | {"managedFields": _managers(kind, obj)}}
         self._objects[address] = obj | {"apiVersion": kind.api_version, "kind": kind.kind}
         if owner := controller_of(obj):
             self._children.setdefault(owner["uid"], set()).add(address)
+        if kind == WAKALASERVICE:
+            self._homes[obj["metadata"]["uid"]] = address[1]
 
     def _forget(self, address: Address, version: int | None) -> None:
         """Drop an object; with a version, remember that it is gone, so that a late event does not bring it back."""
         known = self._objects.pop(address, None)
+        if known is not None and known["kind"] == WAKALASERVICE.kind:
+            self._homes.pop(known["metadata"]["uid"], None)
         if known is not None and (owner := controller_of(known)):
             kept = self._children.get(owner["uid"], set())
             kept.discard(address)
@@ -124,3 +129,17 @@ class Store:
 def _address(kind: Kind, obj: Object) -> Address:
     metadata = obj["metadata"]
     return (kind.kind, metadata.get("namespace", ""), metadata["name"])
+
+
+def _managers(kind: Kind, obj: Object) -> list[Object]:
+    """Who holds which field, as far as somebody asks: half of each object in memory otherwise.
+
+    Of a child, who else than we changed it; of a Deployment also what we hold ourselves (spec.replicas).
+    """
+    return [
+        entry
+        for entry in obj["metadata"].get("managedFields", [])
+        if kind in CHILDREN
+        and entry.get("subresource") != "status"
+        and (kind == DEPLOYMENT or entry.get("manager") != MANAGER)
+    ]

@@ -23,7 +23,7 @@ from wakala_operator.cluster.errors import (
 )
 from wakala_operator.judge.contest import contested_until, corrected
 from wakala_operator.judge.decisions import Decided, together
-from wakala_operator.judge.difference import describe, other_managers
+from wakala_operator.judge.difference import Difference, describe, other_managers
 from wakala_operator.judge.outcome import Done, Outcome, Stalled, Wait
 from wakala_operator.judge.plan import Apply, Keep, plan_child, plan_prune
 from wakala_operator.kinds import kind_of
@@ -123,8 +123,8 @@ async def _one(
     now = world.monotonic()
     for difference in drift:
         until = contested_until(memory.contest, f"{name} {difference.path}", now)
-        if until is not None and live is not None:
-            others = ", ".join(other_managers(live, difference, MANAGER)) or "somebody"
+        if until is not None:
+            others = await _others(world, wanted, difference)
             return Wait(
                 until - now,
                 "Contested",
@@ -147,6 +147,16 @@ async def _one(
         memory.contest = corrected(memory.contest, f"{name} {difference.path}", now)
     decided += _told(name, done, live)
     return Done()
+
+
+async def _others(world: World, wanted: Object, difference: Difference) -> str:
+    """Who changed it; asked anew, as the store keeps no list of who holds which field."""
+    metadata = wanted["metadata"]
+    try:
+        live = await world.cluster.get(kind_of(wanted), metadata["namespace"], metadata["name"])
+    except ClusterError:
+        return "somebody"
+    return ", ".join(other_managers(live, difference, MANAGER)) or "somebody"
 
 
 def _told(name: str, done: Put, live: Object | None) -> list[Decided]:
