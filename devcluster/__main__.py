@@ -59,10 +59,10 @@ def _run(arguments: argparse.Namespace) -> int:
         case "binary":
             print(binary(arguments.name))
         case "up":
-            with _alone(arguments.directory):
+            with _alone():
                 _up(arguments)
         case "down":
-            with _alone(arguments.directory):
+            with _alone():
                 ended = let_go(arguments.directory)
             print("ended" if ended else "no cluster was running", file=sys.stderr)
         case "status":
@@ -89,10 +89,9 @@ def _up(arguments: argparse.Namespace) -> None:
     print(chosen.kubeconfig)
 
 
-def _alone(directory: Path) -> AbstractContextManager[None]:
+def _alone() -> AbstractContextManager[None]:
     """One `up` or `down` at a time."""
-    lock = directory.resolve().with_name(f"{directory.resolve().name}.lock")
-    return locked(lock, f"another run starts or ends the cluster in {directory}; waiting for it")
+    return locked(cache() / "up.lock", "another run starts or ends a cluster; waiting for it")
 
 
 if __name__ == "__main__":

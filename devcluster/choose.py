@@ -93,7 +93,7 @@ def _named(path: Path, *, yes_this_cluster: bool) -> Chosen:
     try:
         with config.new_client_from_config(str(path), context=context) as reach:
             version = client.VersionApi(reach).get_code(_request_timeout=5).git_version
-    except Exception as error:  # whatever a kubeconfig's plugins, files and network may raise
+    except Exception as error:  # noqa: BLE001 - whatever a kubeconfig's plugins, files and network may raise
         why = str(error).splitlines()[0][:200]
         raise cluster.ClusterError(
             f"the cluster of context {context!r} in {path} does not answer ({why}); "

@@ -1,0 +1,1 @@
+"""Types and contracts: what is written in the cluster and read by all our programs."""

@@ -12,8 +12,10 @@ __all__ = ["Cache", "CacheKeepalives", "CacheThresholds"]
 
 
 class CacheKeepalives(Model):
-    """TCP keepalive of the Redis connections. The guide's option numbers 1, 2, 3 are other options on Linux and fail
-    (trap G19); its values are kept, under the right names.
+    """TCP keepalive of the Redis connections.
+
+    The guide's option numbers 1, 2, 3 are other options on Linux and fail (trap G19); its values are kept, under the
+    right names.
     """
 
     idle_seconds: Annotated[int, Field(ge=1, le=7200)] = 1

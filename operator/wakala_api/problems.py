@@ -54,7 +54,7 @@ def read(document: object, *, strict: bool) -> WakalaService | list[Problem]:
     try:
         return WakalaService.model_validate(document, extra="forbid" if strict else "ignore")
     except ValidationError as error:
-        found = [_problem(detail, document) for detail in error.errors(include_url=False)]
+        found = [_problem(detail) for detail in error.errors(include_url=False)]
         return [problem for problem in dict.fromkeys(found) if not _is_metadata(problem)] or _again(
             document
         )
@@ -132,7 +132,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _problem(detail: ErrorDetails, document: object) -> Problem:
+def _problem(detail: ErrorDetails) -> Problem:
     trail = tuple(detail["loc"])
     path = _path(trail)
     context = detail.get("ctx", {})
@@ -141,7 +141,7 @@ def _problem(detail: ErrorDetails, document: object) -> Problem:
         case "missing":
             return Problem(path, "seen nothing, wanted a value; this field is required")
         case "extra_forbidden":
-            return Problem(path, "unknown field" + _nearest(trail, document))
+            return Problem(path, "unknown field" + _nearest(trail))
         case "rule":
             return Problem(path, str(context["sentence"]))
         case "repeated":
@@ -149,35 +149,31 @@ def _problem(detail: ErrorDetails, document: object) -> Problem:
     return Problem(path, seen + _wanted(detail["type"], context, detail["msg"]))
 
 
+WANTED = {
+    "greater_than_equal": "wanted at least {ge}",
+    "less_than_equal": "wanted at most {le}",
+    "string_too_short": "wanted at least {min_length} character",
+    "string_too_long": "wanted at most {max_length} characters",
+    "too_long": "wanted at most {max_length} entries, not {actual_length}",
+    "too_short": "wanted at least {min_length} entry",
+    "string_pattern_mismatch": "wanted a text that matches {pattern}",
+    "literal_error": "wanted {expected}",
+    "int_type": "wanted a whole number, without quotes",
+    "int_from_float": "wanted a whole number, without quotes",
+    "string_type": "wanted a text; put a number or true/false in quotes",
+    "bool_type": "wanted true or false, without quotes",
+    "list_type": "wanted a list",
+    "dict_type": "wanted a map",
+    "model_type": "wanted a map",
+    "model_attributes_type": "wanted a map",
+}
+"""What was wanted, for each of pydantic's errors that our types can raise; filled from the error's context."""
+
+
 def _wanted(kind: str, context: dict[str, Any], message: str) -> str:
-    """What was wanted, for each of pydantic's errors that our types can raise."""
-    match kind:
-        case "greater_than_equal":
-            return f"wanted at least {context['ge']}"
-        case "less_than_equal":
-            return f"wanted at most {context['le']}"
-        case "string_too_short":
-            return f"wanted at least {context['min_length']} character"
-        case "string_too_long":
-            return f"wanted at most {context['max_length']} characters"
-        case "too_long":
-            return f"wanted at most {context['max_length']} entries, not {context['actual_length']}"
-        case "too_short":
-            return f"wanted at least {context['min_length']} entry"
-        case "string_pattern_mismatch":
-            return f"wanted a text that matches {context['pattern']}"
-        case "literal_error":
-            return f"wanted {context['expected']}"
-        case "int_type" | "int_from_float":
-            return "wanted a whole number, without quotes"
-        case "string_type":
-            return "wanted a text; put a number or true/false in quotes"
-        case "bool_type":
-            return "wanted true or false, without quotes"
-        case "list_type":
-            return "wanted a list"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return "wanted a map"
+    """What was wanted, in words; pydantic's own for an error that nobody foresaw."""
+    if kind in WANTED:
+        return WANTED[kind].format(**context)
     return message[:1].lower() + message[1:]
 
 
@@ -196,7 +192,7 @@ def _hidden(trail: tuple[int | str, ...]) -> bool:
     return any(name in HIDDEN for name in names) or any(word in last for word in SECRET_WORDS)
 
 
-def _nearest(trail: tuple[int | str, ...], document: object) -> str:
+def _nearest(trail: tuple[int | str, ...]) -> str:
     """The known field that the unknown one looks like, if there is one."""
     model: type[BaseModel] | None = WakalaService
     for part in trail[:-1]:

@@ -19,8 +19,10 @@ def reference() -> str:
     """The page as Markdown."""
     parts = [
         f"# {KIND} ({API_VERSION})",
-        "Drawn from the types by `make crds`; not to be edited. `spec.image` is the only required field. "
-        "A default stands where the API server fills one in; the other sections say what their absence means.",
+        (
+            "Drawn from the types by `make crds`; not to be edited. `spec.image` is the only required field. "
+            "A default stands where the API server fills one in; the other sections say what their absence means."
+        ),
     ]
     for title, model in (("spec", WakalaServiceSpec), ("status", WakalaServiceStatus)):
         node = model.model_json_schema(by_alias=True)

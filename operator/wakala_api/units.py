@@ -81,7 +81,7 @@ def _quantity(value: str) -> str:
 
 def _percent(value: Any) -> int | str:
     """A count or a share, else one sentence instead of one for each half of the union."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_PODS:
         return value
     if isinstance(value, str) and re.fullmatch(PERCENT_PATTERN, value):
         return value
@@ -90,6 +90,7 @@ def _percent(value: Any) -> int | str:
     )
 
 
+MOST_PODS = 1000
 PERCENT_PATTERN = r"^(100|[1-9]?[0-9])%$"
 
 Quantity = Annotated[
@@ -118,7 +119,7 @@ IntOrPercent = Annotated[
             "pattern": PERCENT_PATTERN,
             "maxLength": 4,
             "minimum": 0,
-            "maximum": 1000,
+            "maximum": MOST_PODS,
         }
     ),
 ]

@@ -28,6 +28,10 @@ LONGEST = 400
 MISSHAPEN = ("failed to create typed patch object", "failed to convert new object")
 """How server-side apply says that a field is unknown or has a value of the wrong kind: with code 500, as if it were the
 server's own fault (tried on 1.36.3)."""
+_OPENING = re.compile(
+    r"^failed to [a-z ]+ \([^/]*/([^;]*); [^=]*Kind=(\w+)\)"
+    r"( to proper version: unable to convert unstructured object to \S+ Kind=\w+)?: "
+)
 
 
 class ClusterError(Exception):
@@ -89,8 +93,9 @@ def translated(error: Exception) -> ClusterError:
 def _answered(error: ApiException) -> ClusterError:
     status = _status(error)
     reason, code = status.get("reason", ""), int(error.status or 0)
-    message = shortened(str(status.get("message") or error.reason or "no reason given"))
-    causes = status.get("details", {}).get("causes", [])
+    said = str(status.get("message") or error.reason or "no reason given")
+    message = shortened(said)
+    causes = (status.get("details") or {}).get("causes") or []
     if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return Terminating("the namespace is being deleted")
     match code:
@@ -102,9 +107,11 @@ def _answered(error: ApiException) -> ClusterError:
             return Conflict(message)
         case 401 | 403:
             return Forbidden(message)
+        case 422 if any(cause.get("field") == "metadata.uid" for cause in causes):
+            return Conflict("the object was deleted and made anew")
         case 400 | 413 | 422:
             return Invalid(message)
-        case 500 if any(words in message for words in MISSHAPEN):
+        case 500 if said.startswith(MISSHAPEN):
             return Invalid(message)
         case 429:
             return Throttled("the API server asks for fewer requests", _retry_after(error))
@@ -130,7 +137,10 @@ def _retry_after(error: ApiException) -> float:
 
 def shortened(message: str) -> str:
     """The server's sentence without the objects it repeats: field paths and reasons stay, long values go."""
-    text = re.sub(r"\s+", " ", message).strip()
+    # `expected string, got &value.valueUnstructured{Value:...}` and `got &{map[...]}` repeat a value, to whatever end.
+    text = re.sub(r", got &.*", "", message, flags=re.DOTALL)
+    text = re.sub(r"\s+", " ", text).strip()
+    text = _OPENING.sub(r"\2 \1: ", text)
     # `Invalid value: {"a":1...}` and `Invalid value: v1.PodSpec{...}` repeat an object.
     text = re.sub(
         r'(Invalid value|Duplicate value): (?:[\w.&*\[\]]*\{.*?\}|"(?:[^"\\]|\\.){60,}"): ',

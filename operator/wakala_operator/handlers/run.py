@@ -142,7 +142,7 @@ async def run(settings: Settings, cluster: Cluster, stop: asyncio.Event, login: 
 
 
 def _kopf_settings() -> kopf.OperatorSettings:
-    """kopf watches and does nothing else: no peering, no scanning, no Events of its own."""
+    """Let kopf watch and do nothing else: no peering, no scanning, no Events of its own."""
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
