@@ -42,7 +42,7 @@ def control_plane(directory: Path, ports: tuple[int, int, int]) -> dict[str, lis
             f"--cert-dir={ca_file(directory).parent}",
             f"--token-auth-file={directory / 'tokens.csv'}",
             "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",  # added to the default ones
+            "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
             "--allow-privileged=true",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--service-account-issuer=https://kubernetes.default.svc",

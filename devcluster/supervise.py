@@ -24,6 +24,8 @@ __all__ = ["READY_WITHIN", "last_line", "main"]
 PR_SET_PDEATHSIG = 1
 READY_WITHIN = 60.0
 """Seconds the API server has to become ready."""
+LESS_COLLECTING = {"GOGC": "400"}
+"""Of all that a start costs, Go's garbage collector is what can be had back: a tenth of it, for more memory."""
 
 
 def _die_with(owner: int) -> None:
@@ -41,6 +43,7 @@ def _start(name: str, command: list[str], directory: Path) -> subprocess.Popen[b
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=directory,
+            env=LESS_COLLECTING | os.environ,
             preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - one thread, and nothing but prctl
         )
 
