@@ -20,22 +20,22 @@ from wakala_operator.cluster.errors import (
 )
 from wakala_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET
 
-SECRET_VALUE = "hunter2"
+HIDDEN = "hunter2"
 CONTAINER = '.spec.template.spec.containers[name="api"]'
 REFUSED = [
     (
-        {"env": [{"name": "P", "value": {"a": SECRET_VALUE}}]},
+        {"env": [{"name": "P", "value": {"a": HIDDEN}}]},
         f'Deployment d: {CONTAINER}.env[name="P"].value: expected string',
     ),
-    ({"env": {"P": SECRET_VALUE}}, f"Deployment d: {CONTAINER}.env: expected list"),
-    ({"args": f"a\n  .b: {SECRET_VALUE}"}, f"Deployment d: {CONTAINER}.args: expected list"),
+    ({"env": {"P": HIDDEN}}, f"Deployment d: {CONTAINER}.env: expected list"),
+    ({"args": f"a\n  .b: {HIDDEN}"}, f"Deployment d: {CONTAINER}.args: expected list"),
     (
-        {"env": [{"name": "P", "value": SECRET_VALUE}, {"name": "P", "value": SECRET_VALUE}]},
+        {"env": [{"name": "P", "value": HIDDEN}, {"name": "P", "value": HIDDEN}]},
         f'Deployment d: {CONTAINER}.env: duplicate entries for key [name="P"]',
     ),
-    ({"imag": SECRET_VALUE}, f"Deployment d: {CONTAINER}.imag: field not declared in schema"),
+    ({"imag": HIDDEN}, f"Deployment d: {CONTAINER}.imag: field not declared in schema"),
     (
-        {"resources": {"limits": {"cpu": SECRET_VALUE}}},
+        {"resources": {"limits": {"cpu": HIDDEN}}},
         "Deployment d: quantities must match the regular expression",
     ),
     (
@@ -66,7 +66,7 @@ async def test_a_refused_object_is_invalid_and_its_field_named(client, api, cont
     with pytest.raises(Invalid) as refused:
         await client.apply(deployment(api.namespace, **container))
     assert says in str(refused.value)
-    assert SECRET_VALUE not in str(refused.value)
+    assert HIDDEN not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) <= 400
 
@@ -75,8 +75,8 @@ async def test_a_selector_can_not_change_and_is_not_repeated(client, api):
     obj = deployment(api.namespace)
     await client.apply(obj)
     other = copy.deepcopy(obj)
-    other["spec"]["selector"]["matchLabels"] = {"a": SECRET_VALUE}
-    other["spec"]["template"]["metadata"]["labels"] = {"a": SECRET_VALUE}
+    other["spec"]["selector"]["matchLabels"] = {"a": HIDDEN}
+    other["spec"]["template"]["metadata"]["labels"] = {"a": HIDDEN}
     with pytest.raises(Invalid) as refused:
         await client.apply(other)
     assert str(refused.value) == (

@@ -7,11 +7,26 @@ import pytest
 from tests.support.until import until
 from wakala_operator.cluster.apply import put
 from wakala_operator.cluster.errors import Conflict, NotFound
+from wakala_operator.kinds import kind_of
+
+
+async def deleted(client, api, seen):
+    """Delete an object in whatever version it is; controllers write to it too."""
+    metadata = seen["metadata"]
+    async with asyncio.timeout(10):
+        while True:
+            latest = await client.get(kind_of(seen), api.namespace, metadata["name"])
+            try:
+                return await client.delete(
+                    latest | {"kind": seen["kind"], "apiVersion": seen["apiVersion"]}
+                )
+            except Conflict:
+                continue
 
 
 async def test_exactly_the_object_that_was_seen_is_deleted(client, api, wanted):
     seen = (await put(client, wanted()["PodDisruptionBudget"], None, adopter="a")).live
-    await client.delete(seen)
+    await deleted(client, api, seen)
     await asyncio.to_thread(until, lambda: api.get("PodDisruptionBudget", "a") is None)
     with pytest.raises(NotFound):
         await client.delete(seen)
@@ -20,7 +35,7 @@ async def test_exactly_the_object_that_was_seen_is_deleted(client, api, wanted):
 async def test_a_namesake_made_since_survives(client, api, wanted):
     obj = wanted()["PodDisruptionBudget"]
     seen = (await put(client, obj, None, adopter="a")).live
-    await client.delete(seen)
+    await deleted(client, api, seen)
     await asyncio.to_thread(until, lambda: api.get("PodDisruptionBudget", "a") is None)
     anew = (await put(client, obj, None, adopter="a")).live
     with pytest.raises(Conflict):
@@ -44,13 +59,5 @@ async def test_a_deployment_takes_its_pods_with_it(client, api, wanted):
     for needed in (wanted()["ServiceAccount"], wanted()["ConfigMap"]):
         await put(client, needed, None, adopter="a")
     await asyncio.to_thread(until, lambda: len(api.list("ReplicaSet")) == 1)
-    while True:
-        try:
-            await client.delete(seen)
-            break
-        except Conflict:
-            seen = await asyncio.to_thread(api.get, "Deployment", "a") | {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-            }
+    await deleted(client, api, seen)
     await asyncio.to_thread(until, lambda: api.list("ReplicaSet") == [])

@@ -66,6 +66,14 @@ def test_each_right_is_used_and_none_is_missing(running: Operator, admin: Api) -
     admin.patch("PodDisruptionBudget", "life", {"spec": {"maxUnavailable": 2}})
     until(lambda: admin.get("PodDisruptionBudget", "life")["spec"]["maxUnavailable"] == 1)
     _take_away_every_kind(admin)
+    never = {"metadata": {"annotations": {"devcluster.wakala.com/never-ready": "true"}}}
+    admin.patch("WakalaService", "life", {"spec": {"podTemplatePatch": never}})
+    until(
+        lambda: (
+            "ImagePullBackOff" in condition(admin.get("WakalaService", "life"), "Ready")["message"]
+        ),
+        within=30,
+    )
     running.stop()
     running.start()  # an Event that is told again by a new process is counted, not made
     admin.patch("PodDisruptionBudget", "life", {"spec": {"maxUnavailable": 2}})

@@ -4,6 +4,8 @@ import copy
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wakala_operator.judge.difference import (
     Difference,
@@ -218,3 +220,40 @@ def test_who_holds_an_atomic_list_holds_its_items():
     annotation, args = differences(wanted, live)
     assert other_managers(live, annotation, "us") == ["annotator"]
     assert other_managers(live, args, "us") == ["editor"]
+
+
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ("env", {"name": ["x"]}),
+        ("ports", {"containerPort": {"a": 1}}),
+        ("ports", {"containerPort": 80, "protocol": ["TCP"]}),
+    ],
+)
+def test_a_key_that_is_no_key_is_a_difference_and_no_fault(name, item):
+    """A patch of the template may hold anything; the API server is to refuse it, in its words."""
+    live = {name: [{"name": "x", "containerPort": 80, "protocol": "TCP"}]}
+    assert differences({name: [item]}, live) != []
+
+
+LEAVES = st.one_of(st.booleans(), st.integers(-5, 5), st.text(max_size=4))
+OBJECTS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["a", "b", "env", "name", "ports", "limits"]), inner),
+    ),
+    max_leaves=12,
+)
+
+
+@given(OBJECTS)
+def test_nothing_differs_from_itself_and_more_is_no_difference(value):
+    assert differences({"spec": value}, {"spec": copy.deepcopy(value), "more": 1}) == []
+
+
+@given(OBJECTS, OBJECTS)
+def test_any_two_documents_can_be_compared_and_described(wanted, live):
+    for found in differences({"spec": wanted}, {"spec": live}):
+        assert describe(found).startswith("spec")
+        assert other_managers({"metadata": {}}, found, "us") == []

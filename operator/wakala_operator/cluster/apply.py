@@ -9,10 +9,11 @@ that changes one names its UID, so that a namesake made since is not taken for i
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wakala_api.names import ANNOTATION_ADOPT, HANDOVER_MANAGER, KIND
+from wakala_api.names import ANNOTATION_ADOPT, HANDOVER_MANAGER, KIND, MANAGER
 from wakala_operator.cluster.client import Cluster
-from wakala_operator.cluster.errors import ClusterError, Conflict, NotFound
-from wakala_operator.judge.difference import Difference
+from wakala_operator.cluster.errors import ClusterError, Conflict, Invalid, NotFound
+from wakala_operator.judge.difference import Difference, differences
+from wakala_operator.judge.ownership import taken_over
 from wakala_operator.judge.plan import (
     Apply,
     accepting,
@@ -142,11 +143,27 @@ async def _bring(cluster: Cluster, wanted: Object, live: Object, scale: Scale | 
             handed_over = int(gift["spec"]["replicas"])
     step = plan_child(wanted, live)
     if isinstance(step, Apply):
-        live = await cluster.apply(_same(step.wanted, live))
+        live = await _apply(cluster, step.wanted, live)
         live = await _remember(cluster, wanted, live)
     drift = step.drift if isinstance(step, Apply) else ()
     changed = isinstance(step, Apply) and not drift
     return Put(live, changed=changed, drift=drift, handed_over=handed_over)
+
+
+async def _apply(cluster: Cluster, wanted: Object, live: Object) -> Object:
+    """Apply; where the API server refuses ours beside what somebody put in its place, theirs goes."""
+    try:
+        return await cluster.apply(_same(wanted, live))
+    except Invalid:
+        metadata = wanted["metadata"]
+        live = await cluster.get(kind_of(wanted), metadata["namespace"], metadata["name"])
+        managers = taken_over(live, differences(wanted, live), MANAGER)
+        if managers is None:
+            raise
+    version = live["metadata"]["resourceVersion"]
+    change = {"metadata": {"managedFields": managers, "resourceVersion": version}}
+    await cluster.merge(kind_of(wanted), metadata["namespace"], metadata["name"], change)
+    return await cluster.apply(_same(wanted, live))
 
 
 async def _remember(cluster: Cluster, wanted: Object, live: Object) -> Object:

@@ -144,17 +144,26 @@ class Cluster:
             },
         )
 
-    async def merge_status(
+    async def put_status(
         self, kind: Kind, metadata: dict[str, Any], status: dict[str, Any]
     ) -> dict[str, Any]:
-        """Lay `status` over the object's status; a namesake with another UID is a Conflict."""
-        body = {"metadata": {"uid": metadata["uid"]}, "status": status}
+        """Replace the status of exactly the object with this UID.
+
+        Raises:
+            Conflict: the object was deleted and made anew.
+            NotFound: it is gone.
+        """
+        # A merge patch would not do: on a status the API server passes over the UID in it (tried).
+        ops = [
+            {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+            {"op": "add", "path": "/status", "value": status},
+        ]
         where = path(kind, metadata["namespace"], metadata["name"])
         return await self._request(
             "patch",
             f"{where}/status",
-            body,
-            content_type="application/merge-patch+json",
+            ops,
+            content_type="application/json-patch+json",
             field_manager=MANAGER,
         )
 

@@ -28,6 +28,8 @@ LONGEST = 400
 MISSHAPEN = ("failed to create typed patch object", "failed to convert new object")
 """How server-side apply says that a field is unknown or has a value of the wrong kind: with code 500, as if it were the
 server's own fault (tried on 1.36.3)."""
+TEST_FAILED = "the server rejected our request due to an error in our request"
+"""How a failed `test` of a JSON patch is told."""
 _OPENING = re.compile(
     r"^failed to [a-z ]+ \([^/]*/([^;]*); [^=]*Kind=(\w+)\)"
     r"( to proper version: unable to convert unstructured object to \S+ Kind=\w+)?: "
@@ -107,7 +109,7 @@ def _answered(error: ApiException) -> ClusterError:
             return Conflict(message)
         case 401 | 403:
             return Forbidden(message)
-        case 422 if any(cause.get("field") == "metadata.uid" for cause in causes):
+        case 422 if said == TEST_FAILED or any(c.get("field") == "metadata.uid" for c in causes):
             return Conflict("the object was deleted and made anew")
         case 400 | 413 | 422:
             return Invalid(message)

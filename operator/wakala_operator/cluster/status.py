@@ -13,14 +13,10 @@ async def write_status(
 ) -> dict[str, Any] | None:
     """Write `status` if it is not what the service has; the service afterwards, or None when nothing was written.
 
-    Fields that are there and not in `status` are removed.
-
     Raises:
         Conflict: the service was deleted and made anew.
         NotFound: it is gone.
     """
-    seen = service.get("status", {})
-    if seen == status:
+    if service.get("status", {}) == status:
         return None
-    gone = {name: None for name in seen if name not in status}
-    return await cluster.merge_status(WAKALASERVICE, service["metadata"], {**status, **gone})
+    return await cluster.put_status(WAKALASERVICE, service["metadata"], status)

@@ -13,7 +13,17 @@ from typing import Any
 from wakala_api.names import ANNOTATION_ACCEPTED, ANNOTATION_APPLIED
 from wakala_api.units import parse
 
-__all__ = ["Difference", "describe", "differences", "digest", "digest_of", "other_managers", "owns"]
+__all__ = [
+    "Difference",
+    "Trail",
+    "describe",
+    "differences",
+    "digest",
+    "digest_of",
+    "field_name",
+    "other_managers",
+    "owns",
+]
 
 KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "containers": (("name",),),
@@ -125,17 +135,19 @@ def _keys(name: Step, wanted: list[Any], live: list[Any]) -> tuple[str, ...] | N
     if not isinstance(name, str) or not all(isinstance(item, dict) for item in items):
         return None
     for keys in KEYS.get(name, ()):
-        if all(keys[0] in item for item in items) and _distinct(live, keys):
+        plain = all(isinstance(item.get(keys[0]), str | int) for item in items)
+        if plain and len({_mark(item, keys) for item in live}) == len(live):
             return keys
     return None
 
 
-def _distinct(items: list[Any], keys: tuple[str, ...]) -> bool:
-    return len({_mark(item, keys) for item in items}) == len(items)
-
-
 def _mark(item: dict[str, Any], keys: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-    return tuple((key, item.get(key, KEY_DEFAULTS.get(key))) for key in keys)
+    return tuple((key, _plain(item.get(key, KEY_DEFAULTS.get(key)))) for key in keys)
+
+
+def _plain(value: Any) -> str | int | None:
+    """A key's value as something to look up by, also where somebody wrote a list."""
+    return value if isinstance(value, str | int | None) else json.dumps(value)
 
 
 def _empty(value: Any) -> bool:
@@ -243,8 +255,14 @@ def _leads(owned: dict[str, Any], trail: Trail) -> bool:
     for step in trail:
         if not owned or isinstance(step, int):
             return True
-        name = f"f:{step}" if isinstance(step, str) else f"k:{_compact(dict(step))}"
-        if name not in owned:
+        if field_name(step) not in owned:
             return False
-        owned = owned[name]
+        owned = owned[field_name(step)]
     return True
+
+
+def field_name(step: Step) -> str:
+    """How managedFields name this step; a position has no name there, as its list is held as a whole."""
+    if isinstance(step, tuple):
+        return f"k:{_compact(dict(step))}"
+    return f"f:{step}"
