@@ -107,9 +107,10 @@ class PodTemplatePatch(Model):
         ]
         | None
     ) = None
-    """A part of a pod's spec. Containers, initContainers, volumes, mounts, env and ports are merged by name; everything
-    else replaces. Refused in the result: hostPath, host namespaces, privileged, added capabilities, another
-    ServiceAccount, nodeName, and our containers under another name."""
+    """A part of a pod's spec. Maps are merged field by field, and a null takes a field away; containers are merged by name;
+    volumes, mounts, env and ports of the same name are replaced as a whole; every other list and value replaces. There
+    are no directives. Refused in the result: another ServiceAccount or its token, nodeName, host namespaces and ports,
+    volumes of the node such as hostPath, privileged, added capabilities, profiles switched off, and our container gone."""
 
 
 def _memory_parts(spec: "WakalaServiceSpec") -> list[tuple[str, str]]:

@@ -66,6 +66,18 @@ def _console() -> Console:
     )
 
 
+class _Readable(yaml.SafeDumper):
+    """YAML in which a text of several lines stands as it is, as the program in the ConfigMap is one."""
+
+
+def _as_it_stands(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Readable.add_representer(str, _as_it_stands)
+
+
 @app.command()
 def render(
     files: Files,
@@ -87,7 +99,7 @@ def render(
             json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2) + "\n"
         )
     else:
-        sys.stdout.write(yaml.safe_dump_all(objects, sort_keys=False, width=110))
+        sys.stdout.write(yaml.dump_all(objects, Dumper=_Readable, sort_keys=False, width=110))
 
 
 @app.command()

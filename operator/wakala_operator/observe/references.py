@@ -27,49 +27,63 @@ class Referred:
     parts: dict[str, str]
     """The same for each object, by `Kind name`, to say which one changed."""
     missing: tuple[str, ...] = ()
-    """Objects and entries that are not there, in words."""
+    """Objects and entries that are not there and that pods wait for, in words."""
     forbidden: tuple[str, ...] = ()
     """Objects that we may not read, in words; their changes do not roll out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One object, read."""
+
+    digest: str
+    missing: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
 
 
 async def read_references(
     cluster: Cluster, namespace: str, wanted: Sequence[Reference]
 ) -> Referred:
-    """Read them all.
+    """Read them all, each object once.
 
     Raises:
         ClusterError: the API server did not answer; a missing or forbidden object is no error here.
     """
-    found = await asyncio.gather(*(_read(cluster, namespace, reference) for reference in wanted))
-    parts = {
-        f"{reference.kind} {reference.name}": part
-        for reference, (part, _, _) in zip(wanted, found, strict=True)
-    }
+    objects: dict[str, list[Reference]] = {}
+    for reference in wanted:
+        objects.setdefault(f"{reference.kind} {reference.name}", []).append(reference)
+    found = await asyncio.gather(
+        *(_read(cluster, namespace, name, entries) for name, entries in objects.items())
+    )
+    parts = {name: read.digest for name, read in zip(objects, found, strict=True)}
     return Referred(
         digest=_hash(sorted(parts.items())) if parts else "",
         parts=parts,
-        missing=tuple(word for _, missing, _ in found for word in missing),
-        forbidden=tuple(word for _, _, forbidden in found for word in forbidden),
+        missing=tuple(word for read in found for word in read.missing),
+        forbidden=tuple(word for read in found for word in read.forbidden),
     )
 
 
-async def _read(
-    cluster: Cluster, namespace: str, reference: Reference
-) -> tuple[str, list[str], list[str]]:
-    """One object: its digest, what is missing, what is forbidden."""
-    kind = SECRET if reference.kind == "Secret" else CONFIG_MAP
-    name = f"{reference.kind} {reference.name}"
+async def _read(cluster: Cluster, namespace: str, name: str, entries: Sequence[Reference]) -> _Read:
+    """One object: the digest of the entries that are read, and what is missing of them."""
+    first = entries[0]
+    needed = [entry for entry in entries if not entry.optional]
     try:
-        obj = await cluster.get(kind, namespace, reference.name)
+        obj = await cluster.get(
+            SECRET if first.kind == "Secret" else CONFIG_MAP, namespace, first.name
+        )
     except NotFound:
-        return "absent", [name], []
+        return _Read("absent", missing=(name,) if needed else ())
     except Forbidden:
-        return "unreadable", [], [name]
+        return _Read("unreadable", forbidden=(name,))
     content: dict[str, Any] = {**(obj.get("data") or {}), **(obj.get("binaryData") or {})}
-    keys = reference.keys or tuple(sorted(content))
-    missing = [f"entry {key} of {name}" for key in keys if key not in content]
-    chosen = sorted((key, content.get(key)) for key in keys)
-    return _hash([obj["metadata"]["uid"], chosen]), missing, []
+    whole = any(not entry.key for entry in entries)
+    keys = sorted(content if whole else {entry.key for entry in entries})
+    missing = tuple(
+        f"entry {entry.key} of {name}" for entry in needed if entry.key and entry.key not in content
+    )
+    chosen = [(key, content.get(key)) for key in keys]
+    return _Read(_hash([obj["metadata"]["uid"], chosen]), missing)
 
 
 def _hash(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Desired state: spec in, object out; nothing here reads or writes anything."""
