@@ -6,7 +6,7 @@ RUN := PYTHONPATH=operator:. $(BIN)/python
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench crds image format
+.PHONY: help up down test check bench crds golden image format
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -46,3 +46,6 @@ bench: $(VENV)/ready ## Measure rendering and validating (figures in bench/READM
 
 image: $(VENV)/ready ## Build the operator's image without a Docker daemon
 	image/build
+
+golden: $(VENV)/ready ## Write what the examples render to (tests/golden/expected)
+	$(RUN) -m tests.golden.render

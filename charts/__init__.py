@@ -1,0 +1,1 @@
+"""The charts, and what keeps their generated parts fresh."""

@@ -20,6 +20,9 @@ from wakala_operator.settings import Settings
 __all__ = ["main"]
 
 logger = logging.getLogger("wakala_operator")
+NESTING = 50_000
+"""Python's recursion limit. The API server takes objects nested 10,000 deep (tried), and a free map such as
+podTemplatePatch may be so: with Python's usual 1,000, one such service would end the watch for all."""
 
 
 def main() -> int:
@@ -32,6 +35,7 @@ def main() -> int:
             sys.stderr.write(f"wakala-operator: {name}: {detail['msg']}\n")
         return 2
     set_up(settings.log_format, settings.log_level)
+    sys.setrecursionlimit(NESTING)
     try:
         asyncio.run(_run(settings))
     except ConfigException as error:

@@ -578,3 +578,26 @@ def test_a_field_that_somebody_keeps_changing_is_contested(api: Api) -> None:
     assert api.get("PodDisruptionBudget", "a")["spec"]["maxUnavailable"] == 3, (
         "not fought more than once a minute"
     )
+
+
+def test_a_patch_nested_beyond_all_reason_harms_nobody_else(api: Api) -> None:
+    """The API server takes objects nested 10,000 deep, and reading one must not end the watch of all services."""
+    levels = 9_990
+    body = json.dumps(service("deep", podTemplatePatch={"spec": {"x": "HERE"}}))
+    body = body.replace('"HERE"', '{"a":' * levels + "1" + "}" * levels)
+    raw = urllib.request.Request(
+        f"{api.cluster.server}/{api.path('WakalaService')}",
+        method="POST",
+        data=body.encode(),
+        headers={
+            "Authorization": f"Bearer {api.cluster.token}",
+            "Content-Type": "application/json",
+        },
+    )
+    context = ssl.create_default_context(cafile=str(api.cluster.ca))
+    urllib.request.urlopen(raw, timeout=30, context=context).close()
+    api.create(service("a"))
+    ready(api, "a")
+    until(lambda: [e for e in api.list("Event") if e["reason"] == "TemplateRefused"])
+    assert api.get("Deployment", "deep") is None
+    api.delete("WakalaService", "deep")

@@ -14,6 +14,8 @@ __all__ = ["lay_over"]
 
 MERGED = ("containers", "initContainers")
 """Lists whose items are merged with the one of the same name."""
+DEEPEST = 40
+"""Levels a patch may be nested; a pod's spec has about twelve."""
 REPLACED = {"volumes": "name", "env": "name", "ports": "name", "volumeMounts": "mountPath"}
 """Lists whose items replace the one of the same key, and that key."""
 
@@ -26,7 +28,25 @@ def lay_over(template: Object, patch: PodTemplatePatch) -> Object:
     """
     metadata = patch.metadata.model_dump(exclude_none=True) if patch.metadata else {}
     change = {"metadata": metadata, "spec": patch.spec or {}}
+    if _deeper_than(change, DEEPEST):
+        raise Refused(
+            "TemplateRefused",
+            f"spec.podTemplatePatch is nested more than {DEEPEST} levels deep, as no pod is; leave that part out",
+        )
     return _merged(template, change, "spec.podTemplatePatch")
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    """Whether maps and lists are nested more than so many levels; looked at level by level, not by recursion."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def _merged(base: Any, change: Object, path: str) -> Object:

@@ -52,7 +52,7 @@ class Cluster:
                 method, where, body=body, serialize=False, _request_timeout=TIMEOUT, **more
             )
             return dict(json.loads(await answer.read()))
-        except (ApiException, aiohttp.ClientError, OSError, ValueError) as error:
+        except (ApiException, aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             raise translated(error) from None
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def translated(error: Exception) -> ClusterError:
         return Unreachable("the API server did not answer in time")
     if isinstance(error, aiohttp.ClientError | OSError):
         return Unreachable(f"the API server can't be reached ({type(error).__name__})")
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | RecursionError):
         return Unreachable("the API server's answer could not be read")
     raise error
 
