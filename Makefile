@@ -44,7 +44,7 @@ crds: $(VENV)/ready ## Write crds/ and what the charts take from it
 bench: $(VENV)/ready ## Measure rendering and validating (figures in bench/README.md)
 	$(RUN) bench/render.py
 
-image: $(VENV)/ready ## Build the operator's image without a Docker daemon
+image: $(VENV)/ready ## Build the images; needs no Docker daemon
 	image/build
 
 golden: $(VENV)/ready ## Write what the examples render to (tests/golden/expected)

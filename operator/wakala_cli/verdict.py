@@ -34,7 +34,7 @@ def judge(document: Document) -> Verdict:
     if not isinstance(found, WakalaService):
         placed = tuple((line_of(document, problem), problem) for problem in found)
         return Verdict(document, "refused", placed, (), ())
-    warnings = tuple(note.message for note in notes(found.spec, ())) + tuple(_more(found))
+    warnings = tuple(note.message for note in notes(found.spec)) + tuple(_more(found))
     try:
         objects = desired(Build(found))
     except Refused as refused:

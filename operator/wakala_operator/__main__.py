@@ -57,7 +57,8 @@ def _login(settings: Settings) -> Any:
     """How kopf's watches log in: as the client does, read anew whenever kopf asks."""
     inside = Path(SERVICE_ACCOUNT_TOKEN).exists() and not settings.kubeconfig
     if settings.kubeconfig:
-        os.environ["KUBECONFIG"] = settings.kubeconfig  # the only place where kopf looks for one
+        # The only place where kopf looks for one.
+        os.environ["KUBECONFIG"] = settings.kubeconfig  # noqa: TID251
 
     async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         if inside:

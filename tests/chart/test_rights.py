@@ -242,6 +242,11 @@ def test_a_service_is_written_only_by_who_may_make_deployments(installed: str, a
         weak.patch("WakalaService", "up", {"spec": {"image": "mine:1"}})
     with pytest.raises(Refused, match="may not create deployments"):
         weak.patch("WakalaService", "up", {"spec": {"replicas": 9}}, sub="scale")
+    # `kubectl autoscale ws/up` is kept by a controller that may scale everything and make nothing.
+    controller = admin.as_user("system:serviceaccount:kube-system:horizontal-pod-autoscaler")
+    scaled = controller.call("GET", controller.path("WakalaService", "up") + "/scale")
+    scaled["spec"]["replicas"] = 1
+    controller.call("PUT", controller.path("WakalaService", "up") + "/scale", scaled)
     weak.patch("WakalaService", "up", {"metadata": {"labels": {"a": "b"}}})
     weak.delete("WakalaService", "up")
 

@@ -53,8 +53,11 @@ def check(template: Object, build: Build) -> None:
 
 def _identity(template: Object, pod: Object, build: Build) -> Iterator[str]:
     """Ours stay ours: account, node, labels, annotations, container."""
-    for field in ("serviceAccountName", "serviceAccount"):
-        if pod.get(field, build.name) != build.name:
+    for field, account in (
+        ("serviceAccountName", pod.get("serviceAccountName")),
+        ("serviceAccount", pod.get("serviceAccount", build.name)),
+    ):
+        if account != build.name:
             yield f"spec.podTemplatePatch may not give the pods another ServiceAccount ({field}); leave it out"
     if pod.get("automountServiceAccountToken") is not False:
         yield (
@@ -80,6 +83,8 @@ def _pod(pod: Object) -> Iterator[str]:
     for field in HOST_NAMESPACES:
         if pod.get(field) not in (None, False):
             yield f"spec.podTemplatePatch may not enter the host's namespaces ({field}); leave it out"
+    if not as_map(as_map(pod.get("securityContext")).get("seccompProfile")).get("type"):
+        yield "spec.podTemplatePatch may not take the pods' seccompProfile away; leave it in place"
     yield from _unconfined(pod, "the pods")
     for sysctl in as_maps(as_map(pod.get("securityContext")).get("sysctls")):
         if sysctl.get("name") not in POD_SYSCTLS:
@@ -88,7 +93,11 @@ def _pod(pod: Object) -> Iterator[str]:
                 "settings of the host belong to spec.nodeTuning"
             )
     for volume in as_maps(pod.get("volumes")):
-        for kind in sorted(volume.keys() - VOLUMES - {"name"}):
+        projected = as_maps(as_map(volume.get("projected")).get("sources"))
+        tokens = (
+            {"serviceAccountToken"} if any("serviceAccountToken" in s for s in projected) else set()
+        )
+        for kind in sorted((volume.keys() - VOLUMES - {"name"}) | tokens):
             yield (
                 f"spec.podTemplatePatch may not mount a {kind} (volume {volume.get('name')}); "
                 "use an emptyDir, a claim, a ConfigMap or a Secret"

@@ -1,7 +1,7 @@
-"""Events on the service, for `kubectl describe`: one for each thing that happened, counted instead of repeated.
+"""Events on the service, for `kubectl describe`: one for each thing that happened, never repeated.
 
-An Event's name is a digest of what it says, so that a repeat finds the first one, also after a restart. A repeat is counted
-at most once in ten minutes: Events live in etcd like everything else (trap T14).
+An Event's name is a digest of what it says, so that a repeat finds the first one, also after a restart, and moves its
+time. That happens at most once in ten minutes: Events live in etcd like everything else (trap T14).
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class Recorder:
     async def tell(
         self, cluster: Cluster, service: dict[str, Any], decided: Decided, *, now: float, time: str
     ) -> None:
-        """Write or count one Event; a failure to do so never fails a pass.
+        """Write one Event, or move the time of the one that says the same; a failure to do so never fails a pass.
 
         Args:
             cluster: where.
@@ -50,13 +50,13 @@ class Recorder:
         try:
             await cluster.create(EVENT, _event(service, name, decided, time))
         except AlreadyThere:
-            await _count(cluster, metadata["namespace"], name, time)
+            await _again(cluster, metadata["namespace"], name, time)
         except ClusterError:
             self._told.pop(name, None)
 
 
-async def _count(cluster: Cluster, namespace: str, name: str, time: str) -> None:
-    """A repeat of an Event that an earlier process wrote: only its time moves, as its count is not known here."""
+async def _again(cluster: Cluster, namespace: str, name: str, time: str) -> None:
+    """A repeat of an Event: only its time moves, as its count is not known here."""
     try:
         await cluster.merge(EVENT, namespace, name, {"lastTimestamp": time})
     except ClusterError:

@@ -66,12 +66,15 @@ def together(decided: Iterable[Decided]) -> list[Decided]:
     return list(joined.values())
 
 
-def notes(spec: WakalaServiceSpec, unknown: Sequence[str]) -> list[Decided]:
+def notes(
+    spec: WakalaServiceSpec, *, unknown: Sequence[str] = (), unreadable: Sequence[str] = ()
+) -> list[Decided]:
     """What a reader of the spec should know although nothing is wrong.
 
     Args:
         spec: the parsed spec.
         unknown: fields that this version does not know and passed over.
+        unreadable: Secrets and ConfigMaps that we may not read.
     """
     found = []
     if spec.autoscaling is not None:
@@ -97,6 +100,13 @@ def notes(spec: WakalaServiceSpec, unknown: Sequence[str]) -> list[Decided]:
         found.append(
             Decided(
                 "FieldsUnknown", f"not known to this version and passed over: {', '.join(unknown)}"
+            )
+        )
+    if unreadable:
+        found.append(
+            Decided(
+                "ReferenceUnreadable",
+                f"the operator may not read {', '.join(unreadable)}, so that a change of it does not roll the pods out",
             )
         )
     return found

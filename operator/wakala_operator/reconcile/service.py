@@ -105,6 +105,7 @@ async def _report(
     rollout = await _rollout(world, seen)
     previous = seen.raw.get("status", {})
     spec = seen.service.spec if seen.service is not None else None
+    referred = memory.referred
     found = findings(
         Seen(
             spec,
@@ -112,10 +113,14 @@ async def _report(
             rollout,
             held,
             conditions.find(previous.get("conditions", []), "Ready"),
-            memory.referred.missing if memory.referred is not None else (),
+            referred.missing if referred is not None else (),
         )
     )
-    standing = notes(spec, seen.unknown) if spec is not None else []
+    standing = (
+        notes(spec, unknown=seen.unknown, unreadable=referred.forbidden if referred else ())
+        if spec is not None
+        else []
+    )
     status = new_status(
         generation=seen.raw["metadata"].get("generation", 0),
         conditions=conditions.fold(
