@@ -89,7 +89,12 @@ def _operator(kubeconfig: Path, kubectl: tuple[str, ...]) -> None:
     with LOG.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "wakala_operator"],
-            env=os.environ | {"WAKALA_KUBECONFIG": str(own), "WAKALA_HEALTH_PORT": "0"},
+            env=os.environ
+            | {
+                "WAKALA_KUBECONFIG": str(own),
+                "WAKALA_HEALTH_PORT": "0",
+                "WAKALA_LEASE_NAMESPACE": NAMESPACE,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

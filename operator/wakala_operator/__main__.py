@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
-import signal
+import socket
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import kopf
 from kubernetes.aio.config import ConfigException
 from pydantic import ValidationError
 
+from wakala_operator import metrics
 from wakala_operator.cluster.client import SERVICE_ACCOUNT_TOKEN, connected
+from wakala_operator.cluster.lease import Claim
 from wakala_operator.handlers.run import run
 from wakala_operator.logging import set_up
 from wakala_operator.settings import Settings
@@ -45,12 +48,14 @@ def main() -> int:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with connected(settings.kubeconfig) as cluster:
-        await run(settings, cluster, stop, _login(settings))
+    claim = Claim(identity=f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}")
+    async with connected(
+        settings.kubeconfig,
+        identity=claim.identity,
+        may_write=claim.holds,
+        asked=metrics.asked,
+    ) as cluster:
+        await run(settings, cluster, claim, _login(settings))
 
 
 def _login(settings: Settings) -> Any:

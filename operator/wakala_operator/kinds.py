@@ -10,6 +10,7 @@ __all__ = [
     "CONFIG_MAP",
     "DEPLOYMENT",
     "EVENT",
+    "LEASE",
     "POD",
     "SECRET",
     "WAKALASERVICE",
@@ -61,6 +62,7 @@ WAKALASERVICE = Kind(API_VERSION, KIND, PLURAL)
 SECRET = Kind("v1", "Secret", "secrets")
 POD = Kind("v1", "Pod", "pods")
 EVENT = Kind("v1", "Event", "events")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, WAKALASERVICE, SECRET, POD)}
 

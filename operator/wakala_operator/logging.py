@@ -43,3 +43,5 @@ def set_up(form: Literal["text", "json"], level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # kopf repeats each watch event at INFO and below; what happened to a service is said by ours.
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # Nor each try of each watch to reach the API server: our lists say once that it is away, and once that it is back.
+    logging.getLogger("kopf._cogs.clients").setLevel(logging.CRITICAL)

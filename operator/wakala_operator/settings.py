@@ -32,8 +32,14 @@ class Settings(BaseSettings):
     """Longest time between two looks at a service that nothing happened to; the first look comes after a tenth."""
     references_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
     """Seconds between two readings of the Secrets and ConfigMaps that a service refers to."""
+    lease: str = "wakala-operator"
+    """Name of the Lease by which several processes agree on one that writes; empty: this is the only one."""
+    lease_namespace: str = ""
+    """Where the Lease is; empty: the pod's own namespace, else `default`."""
+    profiling: bool = False
+    """Serve /debug/profile, which tells where the time goes."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of /healthz and /readyz; 0: none."""
+    """Port of /healthz, /readyz and /metrics; 0: none."""
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks the pod's address
     """Address they listen on."""
     log_format: Literal["text", "json"] = "text"

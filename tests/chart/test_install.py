@@ -15,6 +15,8 @@ from tests.support.until import until
 @pytest.mark.parametrize(
     ("words", "fragment"),
     [
+        ("replicas=0", "replicas"),
+        ("serviceMonitor.interval=often", "interval"),
         ("workers=0", "workers"),
         ("workers=many", "workers"),
         ("log.format=xml", "format"),
@@ -39,7 +41,7 @@ def test_the_life_of_the_charts(helm: Helm, admin: Api) -> None:
     operator = Api(admin.cluster, NAMESPACE)
     until(
         lambda: (
-            operator.get("Deployment", "wakala-operator")["status"].get("availableReplicas") == 1
+            operator.get("Deployment", "wakala-operator")["status"].get("availableReplicas") == 2
         )
     )
     helm.install("wakala-operator", "--set", "workers=4", "--set", "operatorClass=blue")

@@ -21,7 +21,11 @@ def running(
     """The operator as a process that holds its ServiceAccount's token."""
     folder = tmp_path_factory.mktemp("account")
     operator = Operator(
-        account_kubeconfig(admin, installed, folder), folder / "log", references_seconds="1"
+        account_kubeconfig(admin, installed, folder),
+        folder / "log",
+        references_seconds="1",
+        lease="wakala-operator",
+        lease_namespace=NAMESPACE,
     )
     yield operator
     operator.stop()
@@ -80,7 +84,8 @@ def test_each_right_is_used_and_none_is_missing(running: Operator, admin: Api) -
     until(lambda: admin.get("PodDisruptionBudget", "life")["spec"]["maxUnavailable"] == 1)
     settle(2)
     role = admin.call("GET", "apis/rbac.authorization.k8s.io/v1/clusterroles/wakala-operator")
-    allowed = granted(role["rules"])
+    own = f"apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles/wakala-operator-lease"
+    allowed = granted(role["rules"]) | granted(admin.call("GET", own)["rules"])
     # Asked by an admission plugin when an owner reference blocks its owner's deletion, and so in no audit line.
     by_admission = {("wakala.com", "wakalaservices/finalizers", "update")}
 
@@ -156,6 +161,9 @@ def _take_away_every_kind(admin: Api) -> None:
         ("POST", "api/v1/namespaces/default/secrets", {"metadata": {"name": "x"}}),
         ("POST", "api/v1/namespaces/default/pods", {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}),
         ("GET", "api/v1/nodes", None),
+        ("GET", "apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler", None),
+        ("GET", f"apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/another", None),
+        ("DELETE", f"apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/wakala-operator", None),
         ("GET", "api/v1/namespaces", None),
         ("DELETE", "api/v1/namespaces/default", None),
         ("PATCH", "apis/wakala.com/v1alpha1/namespaces/default/wakalaservices/none", {"spec": {}}),
@@ -282,4 +290,4 @@ def test_a_harmless_patch_is_taken(installed: str, admin: Api) -> None:
 def test_namespaced_rights_reach_only_the_named_namespaces(helm: Helm, admin: Api) -> None:
     text = helm.run("template", "x", "charts/wakala-operator", "--set", "watchNamespaces={a,b}")
     assert "kind: ClusterRole\n" not in text
-    assert text.count("kind: Role\n") == 2
+    assert text.count("kind: Role\n") == 3, "one for each namespace, and one for the Lease"

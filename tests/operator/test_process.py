@@ -230,3 +230,77 @@ def children_threads(operator: Operator) -> list[str]:
     status = Path(f"/proc/{operator.process.pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return ["caught"] if int(caught.split()[1], 16) & (1 << (signal.SIGTERM - 1)) else []
+
+
+def metrics(port: int) -> dict[str, float]:
+    """Every series by its name and labels, as prometheus-client's own parser reads the page."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    return {
+        f"{sample.name}{sorted(sample.labels.values())}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_what_it_does_is_measured(api: Api, cluster: Cluster, tmp_path: Path, port: int) -> None:
+    operator = Operator(
+        cluster.kubeconfig,
+        tmp_path / "log",
+        health_port=str(port),
+        operator_class="measured",
+        watch_namespaces=api.namespace,
+    )
+    try:
+        api.create(service("a", operatorClass="measured"))
+        host = {"spec": {"hostNetwork": True}}
+        api.create(service("b", operatorClass="measured", podTemplatePatch=host))
+        until(lambda: ready(api, "a"))
+        until(lambda: condition(api.get("WakalaService", "b"), "Stalled"))
+        mine = [api.namespace]
+
+        def told() -> dict[str, float]:
+            found = metrics(port)
+            return (
+                found if f"wakala_service_condition{sorted([*mine, 'a', 'Ready'])}" in found else {}
+            )
+
+        found = until(told)
+        assert found["wakala_leader[]"] == 1
+        assert found[f"wakala_service_condition{sorted([*mine, 'a', 'Ready'])}"] == 1
+        assert found[f"wakala_service_condition{sorted([*mine, 'a', 'Healthy'])}"] == -1
+        assert found[f"wakala_service_condition{sorted([*mine, 'b', 'Ready'])}"] == 0
+        assert found[f"wakala_service_condition{sorted([*mine, 'b', 'Stalled'])}"] == 1
+        assert found["wakala_reconcile_seconds_count['done']"] >= 1
+        assert found["wakala_reconcile_outcomes_total['TemplateRefused', 'stalled']"] >= 1
+        assert found["wakala_api_requests_total['201', 'patch']"] >= 6
+        assert found["wakala_watch_events_total['Deployment']"] >= 1
+        assert found["wakala_queue_depth[]"] == 0
+        assert found["wakala_queue_oldest_seconds[]"] == 0
+        assert any(name.startswith("wakala_build_info") for name in found)
+        api.delete("WakalaService", "b")
+        gone = f"wakala_service_condition{sorted([*mine, 'b', 'Ready'])}"
+        until(lambda: gone not in metrics(port))
+        assert page(port, "/debug/profile") == 404, "not served unless asked for"
+    finally:
+        operator.stop()
+
+
+def test_a_profile_is_served_where_asked_for(cluster: Cluster, tmp_path: Path, port: int) -> None:
+    operator = Operator(
+        cluster.kubeconfig,
+        tmp_path / "log",
+        health_port=str(port),
+        operator_class="p",
+        profiling="true",
+    )
+    try:
+        until(lambda: page(port, "/readyz") == 200)
+        address = f"http://127.0.0.1:{port}/debug/profile?seconds=0.3"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            assert "cumulative" in answer.read().decode()
+        assert page(port, "/debug/profile?seconds=long") == 400
+    finally:
+        operator.stop()

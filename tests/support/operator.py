@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +16,7 @@ class Operator:
 
     def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
         self.log = log
+        self.lease = settings.pop("lease", f"test-{uuid.uuid4().hex[:8]}")
         self._settings = settings
         self._kubeconfig = kubeconfig
         self.process = self._start()
@@ -27,6 +29,8 @@ class Operator:
         }
         asked = {f"WAKALA_{name.upper()}": value for name, value in self._settings.items()}
         base = {
+            # Operators of different tests do not wait for each other; each leads as soon as it can.
+            "WAKALA_LEASE": self.lease,
             "WAKALA_KUBECONFIG": str(self._kubeconfig),
             "WAKALA_HEALTH_PORT": "0",
             "WAKALA_REFERENCES_SECONDS": "2",

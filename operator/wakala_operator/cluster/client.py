@@ -4,8 +4,10 @@ Discovery is not needed, as all our kinds are known; every request has a time li
 `cluster.errors`.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +15,29 @@ from typing import Any
 
 import aiohttp
 import kubernetes.aio.config as kubernetes_config
+from aiohttp.connector import Connection
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.dynamic.client import DynamicClient
 
 from wakala_api.names import MANAGER
-from wakala_operator.cluster.errors import translated
-from wakala_operator.kinds import Kind, kind_of, path
+from wakala_operator.cluster.errors import ClusterError, NotLeading, Throttled, translated
+from wakala_operator.kinds import LEASE, Kind, kind_of, path
 
-__all__ = ["Cluster", "Listed", "connected"]
+__all__ = ["Asked", "Cluster", "Listed", "connected", "own_namespace"]
 
 TIMEOUT = 30.0
 """Seconds a request may take."""
-SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SERVICE_ACCOUNT_TOKEN = f"{_ACCOUNT}/token"
 PAGE = 500
+URGENT = f"/apis/{LEASE.api_version}/"
+"""Requests for the Lease decide who writes, and so ask nobody; they also do not wait when others are told to."""
+
+
+Asked = Callable[[str, str, float], None]
+"""Called with a request's verb, its status code (`none` without an answer) and the seconds it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +51,44 @@ class Listed:
 class Cluster:
     """The API server, as far as we talk to it."""
 
-    def __init__(self, api: kubernetes_client.ApiClient) -> None:
-        """Talk through `api`, whose configuration says where and as whom."""
+    def __init__(self, api: kubernetes_client.ApiClient, asked: Asked) -> None:
+        """Talk through `api`, whose configuration says where and as whom; each request is told to `asked`."""
+        self._asked = asked
         self._dynamic = DynamicClient(api)
+        self._not_before = 0.0
 
     async def _request(
         self, method: str, where: str, body: Any = None, **more: Any
     ) -> dict[str, Any]:
+        """One request, counted; 429 makes all later ones wait for as long as the API server asks.
+
+        Raises:
+            ClusterError: it failed, in our words.
+        """
+        wait = self._not_before - asyncio.get_running_loop().time()
+        if wait > 0 and not where.startswith(URGENT):
+            await asyncio.sleep(wait)
+        began, code = time.monotonic(), "none"
         try:
             answer = await self._dynamic.request(
                 method, where, body=body, serialize=False, _request_timeout=TIMEOUT, **more
             )
+            code = str(answer.status)
             return dict(json.loads(await answer.read()))
-        except (ApiException, aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
+        except ApiException as error:
+            code = str(error.status or "none")
+            raise self._heeded(translated(error)) from None
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             raise translated(error) from None
+        finally:
+            self._asked(method, code, time.monotonic() - began)
+
+    def _heeded(self, error: ClusterError) -> ClusterError:
+        """The error, after what it asks of later requests was noted."""
+        if isinstance(error, Throttled):
+            again = asyncio.get_running_loop().time() + error.retry_after
+            self._not_before = max(self._not_before, again)
+        return error
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
         """One object.
@@ -177,6 +212,16 @@ class Cluster:
             "post", path(kind, obj["metadata"]["namespace"]), obj, field_manager=MANAGER
         )
 
+    async def replace(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
+        """Put `obj` in the place of the version that its metadata names.
+
+        Raises:
+            Conflict: it is another version by now.
+        """
+        metadata = obj["metadata"]
+        where = path(kind, metadata["namespace"], metadata["name"])
+        return await self._request("put", where, obj, field_manager=MANAGER)
+
     async def merge(
         self, kind: Kind, namespace: str, name: str, change: dict[str, Any]
     ) -> dict[str, Any]:
@@ -189,13 +234,31 @@ class Cluster:
         )
 
 
+def _always() -> bool:
+    return True
+
+
+def _unheard(_: str, __: str, ___: float) -> None:
+    return
+
+
 @asynccontextmanager
-async def connected(kubeconfig: str = "", context: str = "") -> AsyncIterator[Cluster]:
+async def connected(
+    kubeconfig: str = "",
+    context: str = "",
+    *,
+    identity: str = "",
+    may_write: Callable[[], bool] = _always,
+    asked: Asked = _unheard,
+) -> AsyncIterator[Cluster]:
     """A client for the pod's own ServiceAccount (its token is read again as it is renewed) or a kubeconfig.
 
     Args:
         kubeconfig: path; empty: the ServiceAccount where there is one, else the usual places.
         context: context in the kubeconfig; empty: its current one.
+        identity: which process this is, for the audit log.
+        may_write: asked right before a write is sent; a write that may not be is not sent.
+        asked: told of every request.
 
     Raises:
         kubernetes.aio.config.ConfigException: there is neither.
@@ -208,8 +271,52 @@ async def connected(kubeconfig: str = "", context: str = "") -> AsyncIterator[Cl
             kubeconfig or None, context=context or None, client_configuration=configuration
         )
     async with kubernetes_client.ApiClient(configuration) as api:
-        api.user_agent = MANAGER
-        yield Cluster(api)
+        await api.rest_client.close()
+        api.rest_client = _Transport(configuration, may_write)
+        api.user_agent = f"{MANAGER}/{identity}" if identity else MANAGER
+        yield Cluster(api, asked)
+
+
+class _Fenced(aiohttp.TCPConnector):
+    """Asks whether a write may be sent once its connection is there: the last moment before it is written to it."""
+
+    def __init__(self, may_write: Callable[[], bool], **more: Any) -> None:
+        super().__init__(**more)
+        self._may_write = may_write
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp names it
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        reads = req.method == "GET" or req.url.path.startswith(URGENT)
+        if not reads and not self._may_write():
+            connection.close()
+            raise NotLeading("another process leads, and this one writes no more")
+        return connection
+
+
+class _Transport(RESTClientObject):  # type: ignore[misc]
+    """The kubernetes package's transport over our connector."""
+
+    def __init__(
+        self, configuration: kubernetes_client.Configuration, may_write: Callable[[], bool]
+    ) -> None:
+        super().__init__(configuration)
+        self._may_write = may_write
+
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        return _Fenced(self._may_write, limit=self.maxsize, ssl=self.ssl_context)
+
+
+def own_namespace() -> str:
+    """The namespace of the pod we run in; `default` outside of one."""
+    try:
+        return Path(_ACCOUNT, "namespace").read_text().strip() or "default"
+    except OSError:
+        return "default"
 
 
 def _in_pod() -> bool:

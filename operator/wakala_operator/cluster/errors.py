@@ -18,6 +18,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "NotFound",
+    "NotLeading",
     "Terminating",
     "Throttled",
     "Unreachable",
@@ -54,6 +55,10 @@ class Conflict(ClusterError):
 
 class Forbidden(ClusterError):
     """We may not; a person has to give the right or lift a policy."""
+
+
+class NotLeading(ClusterError):
+    """Another process writes; this one stopped before it sent anything."""
 
 
 class Terminating(ClusterError):

@@ -2,19 +2,24 @@
 
 import asyncio
 import logging
+import math
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import signal
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from typing import Any
 
 import kopf
 
 from wakala_api.names import LABEL_MANAGED_BY, MANAGED_BY
-from wakala_operator.cluster.client import Cluster
+from wakala_operator import metrics
+from wakala_operator.cluster.client import Cluster, own_namespace
 from wakala_operator.cluster.errors import ClusterError, Forbidden, NotFound
+from wakala_operator.cluster.lease import Claim, Election, endless, lead
 from wakala_operator.handlers import watch
 from wakala_operator.health import serve
-from wakala_operator.judge.outcome import Wait
+from wakala_operator.judge.outcome import Done, Wait
 from wakala_operator.judge.plan import controller_of
 from wakala_operator.kinds import CHILDREN, WAKALASERVICE, Kind
 from wakala_operator.logging import current_service
@@ -26,6 +31,8 @@ from wakala_operator.settings import Settings
 __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
+PATIENT = frozenset({"Contested", "NamespaceTerminating"})
+"""Reasons to wait that are no failures: the time is given, and does not grow."""
 CRD_PATIENCE = 2.0
 """Seconds between two looks for the CRD, where the operator was there first."""
 SETTLING = 10.0
@@ -43,6 +50,7 @@ class Operator:
 
     def saw(self, kind: Kind, event: str | None, obj: dict[str, Any]) -> None:
         """Take in one watch event and wake the service it belongs to."""
+        metrics.heard(kind.kind, 1)
         if self.world.store.saw(kind, event, obj):
             self._wake(kind, obj)
 
@@ -55,19 +63,39 @@ class Operator:
 
     async def _work(self, key: Key) -> None:
         current_service.set("/".join(key))
+        began, outcome, reason = time.monotonic(), "failed", ""
+        try:
+            outcome, reason = await self._pass(key)
+        finally:
+            metrics.passed(outcome, reason, time.monotonic() - began)
+
+    async def _pass(self, key: Key) -> tuple[str, str]:
+        """One pass and when the next one comes; how it ended, for the metrics."""
         outcome = await reconcile(self.world, key)
         if outcome is None:
             self.queue.forget(key)
-            return
-        if isinstance(outcome, Wait) and outcome.reason not in {
-            "Contested",
-            "NamespaceTerminating",
-        }:
+            return "gone", ""
+        if isinstance(outcome, Wait) and outcome.reason not in PATIENT:
             self.queue.retry(key, at_least=outcome.after)
             logger.info("waiting: %s: %s", outcome.reason, outcome.say)
-            return
+            return "wait", outcome.reason
         self.queue.succeeded(key)
         self.queue.wake(key, after=again(self.world, key, outcome))
+        reason = "" if isinstance(outcome, Done) else outcome.reason
+        return type(outcome).__name__.lower(), reason
+
+    async def lead(self) -> None:
+        """Look at every service once, and then at whatever changes, until cancelled."""
+        for service in self.services():
+            self._wake(WAKALASERVICE, service)
+        await self.queue.work()
+
+    def services(self) -> Iterator[dict[str, Any]]:
+        """The services of our class, as they were last seen."""
+        own = self.world.settings.operator_class
+        for service in self.world.store.all(WAKALASERVICE):
+            if service["spec"].get("operatorClass", "") == own:
+                yield service
 
     async def list_all(self) -> None:
         """Read every list and wake what it shows to be new, changed or gone.
@@ -83,16 +111,26 @@ class Operator:
                     kind, namespace, found.items, found.resource_version
                 ):
                     self._wake(kind, obj)
+                metrics.heard(kind.kind, 0)
         self.listed = True
 
     async def keep_listing(self) -> None:
         """Correct the picture now and then: soon after the start, then ever more seldom."""
-        wait = SETTLING
+        wait, said = SETTLING, ""
         while True:
             await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
             wait = min(wait * 2, self.world.settings.resync_seconds)
-            with suppress(ClusterError):
+            try:
                 await self.list_all()
+            except ClusterError as error:
+                wait = SETTLING
+                if str(error) != said:
+                    said = str(error)
+                    logger.warning("the lists can't be read: %s", said)
+            else:
+                if said:
+                    logger.info("the lists can be read again")
+                said = ""
 
 
 async def _first_lists(operator: Operator) -> None:
@@ -115,30 +153,85 @@ async def _first_lists(operator: Operator) -> None:
         await asyncio.sleep(CRD_PATIENCE)
 
 
-async def run(settings: Settings, cluster: Cluster, stop: asyncio.Event, login: Any) -> None:
-    """Run until `stop` is set.
+async def run(settings: Settings, cluster: Cluster, claim: Claim, login: Any) -> None:
+    """Run until SIGTERM or SIGINT: watch always, and write while this process leads.
 
     Args:
         settings: of this installation.
-        cluster: where to write.
-        stop: set by the signal handlers.
+        cluster: where to write; asks `claim` before it does.
+        claim: whether this process may write.
         login: a kopf login handler, for the watches.
+
+    Raises:
+        RuntimeError: a part ended although nobody asked it to; the process should end and be started anew.
     """
+    stop = asyncio.Event()
+    _heed_signals(stop)
     operator = Operator(World(cluster, settings))
-    async with serve(settings.health_host, settings.health_port, lambda: operator.listed):
-        if not await _before(_first_lists(operator), stop):
-            return
-        async with operator.queue.working(), _alongside(operator.keep_listing()):
-            registry = watch.registry(operator.saw)
-            kopf.on.login(registry=registry, id="login")(login)
-            await kopf.operator(
-                registry=registry,
-                settings=_kopf_settings(),
-                standalone=True,
-                clusterwide=not settings.watch_namespaces,
-                namespaces=list(settings.watch_namespaces),
-                stop_flag=stop,
-            )
+    _measure(operator, claim)
+    pages = (settings.health_host, settings.health_port, lambda: operator.listed)
+    async with serve(*pages, profiling=settings.profiling):
+        await _before(_everything(operator, claim, stop, login), stop)
+
+
+async def _everything(operator: Operator, claim: Claim, stop: asyncio.Event, login: Any) -> None:
+    """Watch, list, and lead while we may; all of it ends when a part does."""
+    settings = operator.world.settings
+    await _first_lists(operator)
+    registry = watch.registry(operator.saw)
+    kopf.on.login(registry=registry, id="login")(login)
+
+    async def ending(**_: Any) -> None:
+        stop.set()  # kopf takes the signals over when it starts, and tells of them here
+
+    kopf.on.cleanup(registry=registry, id="ending")(ending)
+    watching = kopf.operator(
+        registry=registry,
+        settings=_kopf_settings(),
+        standalone=True,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=list(settings.watch_namespaces),
+    )
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(_watch(watching, stop), name="watches")
+        parts.create_task(endless(operator.keep_listing()), name="lists")
+        parts.create_task(endless(_lead(operator, claim)), name="leader")
+
+
+async def _watch(watching: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Let kopf watch; it ends by itself after it has told of a signal."""
+    await watching
+    if not stop.is_set():
+        raise RuntimeError("the watches ended although nobody asked them to")
+
+
+async def _lead(operator: Operator, claim: Claim) -> None:
+    """Write while the Lease is ours; always, where there is none."""
+    settings = operator.world.settings
+    if not settings.lease:
+        claim.until = math.inf
+        await operator.lead()
+        return
+    where = settings.lease_namespace or own_namespace()
+    election = Election(operator.world.cluster, where, settings.lease, claim)
+    await lead(election, operator.lead)
+
+
+def _measure(operator: Operator, claim: Claim) -> None:
+    """Tie what is measured when somebody asks to where it stands."""
+    metrics.LEADER.set_function(lambda: int(claim.holds()))
+    metrics.QUEUE_DEPTH.set_function(operator.queue.due)
+    metrics.QUEUE_AGE.set_function(operator.queue.oldest)
+    metrics.watch_services(lambda: operator.services() if claim.holds() else ())
+
+
+class _Endless:
+    """Seconds between kopf's tries to reach the API server: it never gives up, and is back soon after it."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.5, 1.0, 2.0, 3.0)
+        while True:
+            yield random.uniform(4.0, 5.0)  # noqa: S311 - jitter
 
 
 def _kopf_settings() -> kopf.OperatorSettings:
@@ -150,28 +243,23 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 360
     settings.networking.request_timeout = 30
+    settings.networking.enforce_retry_after = True
+    settings.networking.error_backoffs = _Endless()
     watch.selectors(settings)
     return settings
 
 
-async def _before(work: Any, stop: asyncio.Event) -> bool:
-    """Whether `work` was done before `stop` was set."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    done, waiting = await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    for one in waiting:
-        one.cancel()
-    if task in done:
-        task.result()
-    return task in done
+def _heed_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
 
 
-@asynccontextmanager
-async def _alongside(work: Any) -> AsyncIterator[None]:
-    """Run `work` while the body does."""
-    task = asyncio.ensure_future(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+async def _before(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Run `work` until `stop` is set, and wait until it has ended."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

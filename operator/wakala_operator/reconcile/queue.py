@@ -9,8 +9,8 @@ import heapq
 import itertools
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 __all__ = ["Queue"]
@@ -41,6 +41,15 @@ class Queue(Generic[Key]):
         """How many keys wait."""
         return len(self._due)
 
+    def oldest(self) -> float:
+        """Seconds for which the key that waits longest has been due; 0 when none is."""
+        return max(_now() - min(self._due.values(), default=_now()), 0.0)
+
+    def due(self) -> int:
+        """How many keys are due and wait for a worker."""
+        now = _now()
+        return sum(due <= now for due in self._due.values())
+
     def wake(self, key: Key, after: float = 0.0) -> None:
         """Have `key` looked at in `after` seconds, or earlier if it is due earlier."""
         due = _now() + after
@@ -66,18 +75,11 @@ class Queue(Generic[Key]):
         self._due.pop(key, None)
         self._failures.pop(key, None)
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """Work while the body runs; running work is cancelled at its end."""
-        workers = [
-            asyncio.create_task(self._worker(), name=f"worker-{n}") for n in range(self._workers)
-        ]
-        try:
-            yield
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+    async def work(self) -> None:
+        """Work until cancelled; running work is cancelled with it."""
+        async with asyncio.TaskGroup() as workers:
+            for number in range(self._workers):
+                workers.create_task(self._worker(), name=f"worker-{number}")
 
     async def _worker(self) -> None:
         while True:
