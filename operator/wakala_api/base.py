@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Model", "Rule", "given", "keyed", "list_keys", "text", "unique"]
+__all__ = ["Model", "Rule", "given", "keyed", "list_keys", "printable", "text", "unique"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,17 @@ class Model(BaseModel):
 
     constraints: ClassVar[tuple[Rule, ...]] = ()
     """Cross-field rules, checked after the fields themselves."""
+    free: ClassVar[frozenset[str]] = frozenset()
+    """Maps that are kept as they are written, nulls included."""
 
     @model_validator(mode="before")
     @classmethod
     def _as_the_server_reads_it(cls, data: Any) -> Any:
-        """A null is an absent field and 3.0 is 3: what the API server makes of JSON before it looks closer."""
+        """A null is an absent field or entry and 3.0 is 3: what the API server makes of JSON before it looks closer."""
         if not isinstance(data, dict):
             return data
         return {
-            key: int(value) if isinstance(value, float) and value.is_integer() else value
+            key: value if key in cls.free else _without_nulls(value)
             for key, value in data.items()
             if value is not None
         }
@@ -110,6 +112,19 @@ class Model(BaseModel):
         if broken:
             raise PydanticCustomError("rule", "{sentence}", {"sentence": "; ".join(broken)})
         return self
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: inner for key, inner in value.items() if inner is not None}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def printable(text: str) -> str:
+    """The text with what would end its line or move a terminal's cursor written out as an escape."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _no_repeats(name: str, items: list[Any], keys: tuple[str, ...]) -> None:

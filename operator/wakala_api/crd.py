@@ -226,7 +226,8 @@ def _map(node: Schema, definitions: Schema, models: dict[str, type[Model]], *, p
         raise SchemaError(f"{path}: a map whose names have no limit")
     values = node.get("additionalProperties") or {}
     if node.get("patternProperties"):
-        (values,) = node["patternProperties"].values()
+        ((pattern, values),) = node["patternProperties"].items()
+        names = names | {"pattern": pattern}
     drawn = {
         "type": "object",
         "maxProperties": most,

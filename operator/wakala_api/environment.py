@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from wakala_api.base import Model, Rule, text
+from wakala_api.names import DNS_NAME
 
 __all__ = [
     "ConfigMapKey",
@@ -24,9 +25,9 @@ __all__ = [
     "ValueFrom",
 ]
 
-ObjectName = Annotated[str, text(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", most=253)]
+ObjectName = Annotated[str, text(pattern=rf"^{DNS_NAME}$", most=253)]
 """Name of a Secret or ConfigMap in the service's namespace."""
-ObjectKey = Annotated[str, text(pattern=r"^[-._a-zA-Z0-9]+$", most=253)]
+ObjectKey = Annotated[str, text(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", most=253)]
 """Name of an entry in a Secret or ConfigMap."""
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "API_VERSION",
     "CONDITION_DOCS",
     "CONTAINER",
+    "DNS_NAME",
     "GROUP",
     "HANDOVER_MANAGER",
     "KIND",
@@ -28,6 +29,9 @@ __all__ = [
     "RUNTIME_DIRECTORY",
     "VERSION",
 ]
+
+DNS_NAME: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+"""Pattern of the names that Kubernetes takes for most objects, and before the slash of a label."""
 
 GROUP: Final = "wakala.com"
 VERSION: Final = "v1alpha1"

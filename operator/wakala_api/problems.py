@@ -7,21 +7,50 @@ repeated.
 """
 
 import difflib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from wakala_api.names import API_VERSION, KIND
-from wakala_api.service import WakalaService
+from wakala_api.base import printable
+from wakala_api.names import API_VERSION, DNS_NAME, KIND
+from wakala_api.service import Metadata, WakalaService
 
 __all__ = ["Problem", "read", "unknown_fields"]
 
 LONGEST = 60
 SECRET_WORDS = ("password", "secret", "token", "credential")
-HIDDEN = ("value", "env", "podTemplatePatch", "annotations")
+HIDDEN = ("value", "env", "command", "args", "podTemplatePatch", "annotations")
+WITH_PASSWORD = re.compile(r"://[^/]*@")
+METADATA = frozenset(
+    {
+        "annotations",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "labels",
+        "managedFields",
+        "name",
+        "namespace",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+"""The fields of every object's metadata; we read a few of them."""
+LABEL_NAME = re.compile(rf"({DNS_NAME}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?")
+LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+METADATA_READ = frozenset(field.alias or name for name, field in Metadata.model_fields.items())
+"""Those of them that we do read."""
+MOST_ANNOTATIONS = 262144
+"""Bytes of all annotations together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +61,8 @@ class Problem:
     """Where, such as spec.env[2].name."""
     sentence: str
     """What was seen, what was wanted, what to do."""
+    trail: tuple[int | str, ...] = field(default=(), compare=False, repr=False)
+    """The same place step by step, to find its line."""
 
     def __str__(self) -> str:
         """Both as one line."""
@@ -49,32 +80,62 @@ def read(document: object, *, strict: bool) -> WakalaService | list[Problem]:
         the service, or what is wrong, in the order of the document.
     """
     head = _head(document)
-    if head:
+    if head or not isinstance(document, dict):
         return head
+    metadata = document["metadata"]
+    found = _metadata(metadata) if strict else []
+    known = {name: value for name, value in metadata.items() if name in METADATA_READ}
     try:
-        return WakalaService.model_validate(document, extra="forbid" if strict else "ignore")
-    except ValidationError as error:
-        found = [_problem(detail) for detail in error.errors(include_url=False)]
-        return [problem for problem in dict.fromkeys(found) if not _is_metadata(problem)] or _again(
-            document
+        service = WakalaService.model_validate(
+            document | {"metadata": known},
+            extra="forbid" if strict else "ignore",
+            by_alias=True,
+            by_name=False,
         )
+    except ValidationError as error:
+        found += [_problem(detail) for detail in error.errors(include_url=False)]
+        return list(dict.fromkeys(found))
+    return found or service
 
 
-def _is_metadata(problem: Problem) -> bool:
-    """Unknown metadata is the API server's to judge: it has fields that we do not read."""
-    return problem.path.startswith("metadata.") and problem.sentence.startswith("unknown field")
+def _metadata(metadata: dict[str, Any]) -> list[Problem]:
+    """What the API server would say of metadata that we do not read ourselves."""
+    found = []
 
+    def add(sentence: str, *trail: str) -> None:
+        found.append(Problem(_path(("metadata", *trail)), sentence, ("metadata", *trail)))
 
-def _again(document: object) -> WakalaService | list[Problem]:
-    """Only unknown metadata was wrong: read without looking at it."""
-    if not isinstance(document, dict):
-        return []
-    metadata = {
-        name: value
-        for name, value in document.get("metadata", {}).items()
-        if name in {"name", "namespace", "labels", "annotations", "uid", "generation"}
-    }
-    return read(document | {"metadata": metadata}, strict=True)
+    for name in metadata:
+        if name not in METADATA:
+            near = difflib.get_close_matches(str(name), METADATA, n=1)
+            add("unknown field" + (f"; did you mean {near[0]}?" if near else ""), str(name))
+    labels, annotations = metadata.get("labels"), metadata.get("annotations")
+    for name, value in labels.items() if isinstance(labels, dict) else ():
+        if not LABEL_NAME.fullmatch(str(name)):
+            add(
+                "wanted a label's name: at most 63 letters, digits, dashes, dots and underscores",
+                "labels",
+                str(name),
+            )
+        if isinstance(value, str) and not LABEL_VALUE.fullmatch(value):
+            add(
+                "wanted at most 63 letters, digits, dashes, dots and underscores",
+                "labels",
+                str(name),
+            )
+    for name in annotations if isinstance(annotations, dict) else ():
+        if not LABEL_NAME.fullmatch(str(name).lower()):
+            add(
+                "wanted an annotation's name: at most 63 letters, digits, dashes, dots and underscores",
+                "annotations",
+                str(name),
+            )
+    if (
+        isinstance(annotations, dict)
+        and sum(len(f"{k}{v}".encode()) for k, v in annotations.items()) > MOST_ANNOTATIONS
+    ):
+        add(f"wanted at most {MOST_ANNOTATIONS} bytes of annotations together", "annotations")
+    return found
 
 
 def _head(document: object) -> list[Problem]:
@@ -90,10 +151,12 @@ def _head(document: object) -> list[Problem]:
     for name, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         seen = document.get(name)
         if seen != wanted:
-            found.append(Problem(name, f"seen {_shown(seen)}, wanted {wanted}"))
+            found.append(Problem(name, f"seen {_shown(seen)}, wanted {wanted}", (name,)))
     metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        found.append(Problem("metadata.name", "seen none, wanted the service's name"))
+        found.append(
+            Problem("metadata.name", "seen none, wanted the service's name", ("metadata", "name"))
+        )
     return found
 
 
@@ -133,20 +196,20 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    trail = tuple(detail["loc"])
+    trail = tuple(part for part in detail["loc"] if part != "[key]")
     path = _path(trail)
     context = detail.get("ctx", {})
     seen = "" if _hidden(trail) else f"seen {_shown(detail['input'])}, "
     match detail["type"]:
         case "missing":
-            return Problem(path, "seen nothing, wanted a value; this field is required")
+            return Problem(path, "seen nothing, wanted a value; this field is required", trail)
         case "extra_forbidden":
-            return Problem(path, "unknown field" + _nearest(trail))
+            return Problem(path, "unknown field" + _nearest(trail), trail)
         case "rule":
-            return Problem(path, str(context["sentence"]))
+            return Problem(path, str(context["sentence"]), trail)
         case "repeated":
-            return Problem(path, detail["msg"])
-    return Problem(path, seen + _wanted(detail["type"], context, detail["msg"]))
+            return Problem(path, detail["msg"], trail)
+    return Problem(path, seen + _wanted(detail["type"], context, detail["msg"]), trail)
 
 
 WANTED = {
@@ -180,9 +243,8 @@ def _wanted(kind: str, context: dict[str, Any], message: str) -> str:
 def _path(trail: tuple[int | str, ...]) -> str:
     path = ""
     for part in trail:
-        if part == "[key]":
-            continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        step = f"[{part}]" if isinstance(part, int) else printable(part)
+        path += f".{step}" if path and not isinstance(part, int) else step
     return path
 
 
@@ -222,6 +284,8 @@ def _kind(value: object) -> str:
 def _shown(value: object) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, str) and WITH_PASSWORD.search(value):
+        return "an address with a password"
     if isinstance(value, dict | list):
         return _kind(value)
     shown = (

@@ -93,6 +93,8 @@ class PodTemplateMetadata(Model):
 class PodTemplatePatch(Model):
     """Laid over the pod template that the other fields make. While it is in use, condition TemplatePatched says so."""
 
+    free = frozenset({"spec"})
+
     metadata: PodTemplateMetadata | None = None
     """Labels and annotations added to the pods."""
     spec: (

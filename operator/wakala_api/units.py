@@ -35,7 +35,7 @@ _SUFFIXES = {
 }
 _BINARY = ("Ti", "Gi", "Mi", "Ki")
 
-QUANTITY_PATTERN = r"^([0-9]{1,15}m|[0-9]{1,12}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T|[eE][0-9])?)$"
+QUANTITY_PATTERN = r"^([0-9]{1,15}m|[0-9]{1,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T|[eE][0-9])?)$"
 """Kubernetes' quantities without signs, without parts of a thousandth (the API server would round them up and the
 value would never read back equal), and without the suffixes from peta on, which no container has."""
 
@@ -104,7 +104,7 @@ Quantity = Annotated[
             "pattern": QUANTITY_PATTERN,
             "maxLength": 32,
             "minimum": 0,
-            "maximum": 10**15,
+            "maximum": 10**15 - 1,
         }
     ),
 ]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from wakala_api.base import Model, Rule, text, unique
+from wakala_api.names import DNS_NAME
 from wakala_api.units import Count, IntOrPercent
 
 __all__ = [
@@ -29,7 +30,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 LabelKey = Annotated[
     str,
     text(
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        pattern=rf"^({DNS_NAME}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$",
         most=317,
     ),
 ]
@@ -112,9 +113,7 @@ class Scheduling(Model):
     """Labels a node must have."""
     tolerations: Annotated[list[Toleration], Field(max_length=50)] | None = None
     """Taints the pods accept."""
-    priority_class_name: (
-        Annotated[str, text(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")] | None
-    ) = None
+    priority_class_name: Annotated[str, text(pattern=rf"^{DNS_NAME}$")] | None = None
     """PriorityClass of the pods; it must exist."""
     spread: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"
     """Pods are spread evenly over zones and hosts: as far as possible, or not scheduled otherwise."""
@@ -191,9 +190,11 @@ class IpBlock(Model):
 
     constraints = (
         Rule(
-            cel="isCIDR(self.cidr) && (!has(self.except) || self.except.all(c, isCIDR(c)))",
+            cel="isCIDR(self.cidr) && cidr(self.cidr) == cidr(self.cidr).masked() && "
+            "(!has(self.except) || self.except.all(c, isCIDR(c) && cidr(c) == cidr(c).masked()))",
             holds=lambda block: all(map(_is_cidr, [block.cidr, *(block.except_ or [])])),
-            message="an ipBlock wants addresses in CIDR form, such as 10.0.0.0/8 or fd00::/8",
+            message="an ipBlock wants addresses in CIDR form, such as 10.0.0.0/8 or fd00::/8, "
+            "with nothing set beyond the length",
         ),
         Rule(
             cel="!has(self.except) || !isCIDR(self.cidr) || self.except.all(c, !isCIDR(c) || "
@@ -216,18 +217,20 @@ class IpBlock(Model):
 
 
 def _is_cidr(value: str) -> bool:
+    """As CEL and a NetworkPolicy take it: a plain length, nothing set beyond it, no IPv4 within IPv6."""
+    length = value.rpartition("/")[2]
     try:
-        ipaddress.ip_network(value, strict=False)
+        network = ipaddress.ip_network(value)
     except ValueError:
         return False
-    return True
+    mapped = isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped
+    return length == str(network.prefixlen) and not mapped
 
 
 def _inside(part: str, whole: str) -> bool:
     if not (_is_cidr(part) and _is_cidr(whole)):
         return True  # the other rule says so
-    inner = ipaddress.ip_network(part, strict=False)
-    outer = ipaddress.ip_network(whole, strict=False)
+    inner, outer = ipaddress.ip_network(part), ipaddress.ip_network(whole)
     if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
         return inner.subnet_of(outer) and inner != outer
     if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):

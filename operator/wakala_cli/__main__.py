@@ -5,22 +5,27 @@ could not be done.
 """
 
 import difflib
+import io
 import json
-import os
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.text import Text
 
+from wakala_api.base import printable
 from wakala_api.names import VERSION
 from wakala_cli.documents import Document, UnreadableError, documents
 from wakala_cli.verdict import Verdict, judge
+from wakala_cli.yaml_reading import resolve_as_kubectl
 
 __all__ = ["app", "main"]
+
+WIDEST = 100_000
 
 app = typer.Typer(
     name="wakala",
@@ -36,6 +41,9 @@ Files = Annotated[
 Namespace = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Namespace, where the file or context names none."),
+]
+TextOrJson = Annotated[
+    Literal["text", "json"], typer.Option("--output", "-o", help="How it is written.")
 ]
 Kubeconfig = Annotated[str, typer.Option(help="Path of a kubeconfig; else the usual one.")]
 Context = Annotated[str, typer.Option(help="Context in the kubeconfig; else its current one.")]
@@ -59,11 +67,7 @@ def _lines(verdict: Verdict) -> list[str]:
 
 def _console() -> Console:
     """Colours on a terminal, unless NO_COLOR is set; plain lines of any length elsewhere."""
-    return Console(
-        width=None if sys.stdout.isatty() else 200,
-        highlight=False,
-        soft_wrap=not sys.stdout.isatty(),
-    )
+    return Console(width=None if sys.stdout.isatty() else WIDEST, highlight=False)
 
 
 class _Readable(yaml.SafeDumper):
@@ -76,13 +80,16 @@ def _as_it_stands(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 
 _Readable.add_representer(str, _as_it_stands)
+resolve_as_kubectl(_Readable)
 
 
 @app.command()
 def render(
     files: Files,
     namespace: Namespace = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="yaml or json.")] = "yaml",
+    output: Annotated[
+        Literal["yaml", "json"], typer.Option("--output", "-o", help="How it is written.")
+    ] = "yaml",
 ) -> None:
     """Print the objects that services become. Asks no cluster; the same input gives the same output."""
     objects: list[dict[str, Any]] = []
@@ -106,7 +113,7 @@ def render(
 def validate(
     files: Files,
     namespace: Namespace = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+    output: TextOrJson = "text",
 ) -> None:
     """Say whether the cluster would take services, by its own rules. Asks no cluster."""
     verdicts = [judge(document) for document in _all(files, namespace)]
@@ -149,8 +156,8 @@ def diff(
 
     found = _all(files, namespace)
     reach = (kubeconfig, context)
-    here = namespace or live.namespace_of(reach)
     try:
+        here = namespace or live.namespace_of(reach)
         changed = live.ask(reach, lambda cluster: live.differing(cluster, found, here))
     except live.LiveError as error:
         raise _fail(str(error)) from None
@@ -175,7 +182,7 @@ def status(
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="List those of all namespaces.")
     ] = False,
-    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+    output: TextOrJson = "text",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
 ) -> None:
@@ -183,9 +190,9 @@ def status(
     from wakala_cli import live, tree  # noqa: PLC0415
 
     reach = (kubeconfig, context)
-    here = namespace or live.namespace_of(reach)
     now = datetime.now(UTC)
     try:
+        here = namespace or live.namespace_of(reach)
         if name is None:
             listed = live.ask(
                 reach, lambda cluster: live.services(cluster, None if all_namespaces else here)
@@ -215,7 +222,7 @@ def explain(
         str | None, typer.Argument(help="A service, to show its condition too.")
     ] = None,
     namespace: Namespace = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+    output: TextOrJson = "text",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
 ) -> None:
@@ -233,8 +240,8 @@ def explain(
         from wakala_cli import live, tree  # noqa: PLC0415
 
         reach = (kubeconfig, context)
-        here = namespace or live.namespace_of(reach)
         try:
+            here = namespace or live.namespace_of(reach)
             found = live.ask(reach, lambda cluster: live.one_service(cluster, here, name))
         except live.LiveError as error:
             raise _fail(str(error)) from None
@@ -247,12 +254,12 @@ def explain(
     console = _console()
     if name is not None:
         told = (
-            f"{now['status']}, {now['reason']}: {now['message']}"
+            printable(f"{now['status']}, {now['reason']}: {now['message']}")
             if now
             else "not there, so it does not apply"
         )
         console.print(f"{name}: {condition} is {told}\n", markup=False)
-    console.print(Markdown(text))
+    console.print(Markdown(text) if console.is_terminal else Text(text.rstrip()))
 
 
 @app.command()
@@ -271,13 +278,23 @@ def version() -> None:
     sys.stdout.write(f"wakala {installed('wakala')}, API {VERSION}\n")
 
 
+class _Out(io.FileIO):
+    """Standard output whose reader may go away: what nobody reads is dropped, and the exit code stays."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
 def main() -> None:
     """Run the command line; a reader that goes away is no error."""
-    try:
-        app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    plain, out = sys.stdout, _Out(sys.stdout.fileno(), "wb", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(out), plain.encoding, plain.errors, line_buffering=out.isatty()
+    )
+    app()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 
+from wakala_api.base import printable
 from wakala_api.names import KIND
 from wakala_api.problems import Problem
+from wakala_cli.yaml_reading import KubectlLoader, checked
 
 __all__ = ["Document", "UnreadableError", "documents", "line_of"]
 
@@ -35,7 +37,7 @@ class Document:
     def name(self) -> str:
         """The service's name, as far as it has one."""
         metadata = self.content.get("metadata") if isinstance(self.content, dict) else None
-        return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+        return printable(str(metadata.get("name", ""))) if isinstance(metadata, dict) else ""
 
 
 def documents(files: list[str], *, namespace: str | None = None) -> Iterator[Document]:
@@ -66,53 +68,56 @@ def documents(files: list[str], *, namespace: str | None = None) -> Iterator[Doc
         raise UnreadableError(f"no {KIND} in {', '.join(files)}; there is nothing to do")
 
 
-def _nodes(file: str) -> Iterator[yaml.Node]:
+def _nodes(file: str) -> list[yaml.Node]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise UnreadableError(f"{file} can't be read: {why}") from None
     try:
-        yield from [
-            node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None
+        return [
+            checked(node)
+            for node in yaml.compose_all(text, Loader=KubectlLoader)
+            if not (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"))
         ]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else file
-        raise UnreadableError(
-            f"{where}: no YAML: {getattr(error, 'problem', None) or 'unreadable'}"
-        ) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _unreadable(file, error) from None
 
 
 def _content(file: str, node: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
     try:
-        return loader.construct_document(node)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UnreadableError(f"{file}:{node.start_mark.line + 1}: no YAML: {error}") from None
+        return KubectlLoader("").construct_document(node)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _unreadable(file, error, node) from None
+
+
+def _unreadable(file: str, error: Exception, node: yaml.Node | None = None) -> UnreadableError:
+    """The first line of what YAML says, with the place."""
+    mark = getattr(error, "problem_mark", None) or (node.start_mark if node else None)
+    where = f"{file}:{mark.line + 1}" if mark else file
+    if isinstance(error, RecursionError):
+        return UnreadableError(f"{where}: no YAML: it is nested too deep")
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+    return UnreadableError(f"{where}: no YAML: {printable(str(said))}")
 
 
 def line_of(document: Document, problem: Problem) -> int:
     """The line of the field a problem is about, or of the nearest part around it."""
-    node = document.node
-    for part in problem.path.replace("[", ".").replace("]", "").split("."):
-        inner = _child(node, part)
-        if inner is None:
+    node, line = document.node, int(document.node.start_mark.line) + 1
+    for step in problem.trail:
+        found = _child(node, step)
+        if found is None:
             break
-        node = inner
-    return int(node.start_mark.line) + 1
+        place, node = found
+        line = int(place.start_mark.line) + 1
+    return line
 
 
-def _child(node: yaml.Node, part: str) -> yaml.Node | None:
+def _child(node: yaml.Node, step: int | str) -> tuple[yaml.Node, yaml.Node] | None:
+    """One step down: where the part is named, and the part itself."""
     if isinstance(node, yaml.MappingNode):
-        return next(
-            (key for key, value in node.value if key.value == part and _plain(value)), None
-        ) or next((value for key, value in node.value if key.value == part), None)
-    if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-        found: yaml.Node = node.value[int(part)]
-        return found
+        return next((pair for pair in node.value if pair[0].value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
     return None
-
-
-def _plain(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode)

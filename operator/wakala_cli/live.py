@@ -16,6 +16,7 @@ from wakala_operator.build.context import Build
 from wakala_operator.build.desired import desired
 from wakala_operator.cluster.client import Cluster, connected
 from wakala_operator.cluster.errors import ClusterError, NotFound
+from wakala_operator.judge.plan import plan_prune
 from wakala_operator.kinds import CHILDREN, DEPLOYMENT, WAKALASERVICE, kind_of
 from wakala_operator.observe.observation import pods_of
 
@@ -23,6 +24,7 @@ __all__ = ["LiveError", "Reach", "ask", "differing", "one_service", "services"]
 
 Answer = TypeVar("Answer")
 NOISE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 OURS = ("wakala.com/applied", "wakala.com/accepted")
 
 
@@ -60,23 +62,36 @@ def ask(reach: Reach, work: Callable[[Cluster], Awaitable[Answer]]) -> Answer:
 
 
 def namespace_of(reach: Reach) -> str:
-    """The namespace of the kubeconfig's context; `default` where it names none."""
+    """The namespace of the kubeconfig's context; `default` where it names none.
+
+    Raises:
+        LiveError: there is a kubeconfig, and it is none.
+    """
+    config = _kubeconfig(reach[0])
+    wanted = reach[1] or config.get("current-context")
+    contexts = {entry["name"]: entry.get("context", {}) for entry in config.get("contexts") or []}
+    return str(contexts.get(wanted, {}).get("namespace") or "default")
+
+
+def _kubeconfig(given: str) -> dict[str, Any]:
+    """The first kubeconfig, read here too: the client's words about a bad one are a traceback."""
     import os  # noqa: PLC0415
 
     import yaml  # noqa: PLC0415
 
-    path = (
-        reach[0]
-        or os.environ.get("KUBECONFIG", "").split(":")[0]
-        or str(Path.home() / ".kube" / "config")
-    )
+    usual = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    file = Path(given or usual or Path.home() / ".kube" / "config")
+    if not file.exists() and not given:
+        return {}
     try:
-        config = yaml.safe_load(Path(path).read_text()) or {}
-    except (OSError, yaml.YAMLError):
-        return "default"
-    wanted = reach[1] or config.get("current-context")
-    contexts = {entry["name"]: entry.get("context", {}) for entry in config.get("contexts") or []}
-    return str(contexts.get(wanted, {}).get("namespace") or "default")
+        config = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise LiveError(f"no cluster to ask: {file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise LiveError(f"no cluster to ask: {file} is no YAML") from None
+    if not isinstance(config, dict):
+        raise LiveError(f"no cluster to ask: {file} is no kubeconfig")
+    return config
 
 
 async def services(cluster: Cluster, namespace: str | None) -> list[dict[str, Any]]:
@@ -122,8 +137,8 @@ async def differing(
             raise LiveError(f"{document.file}: {document.name}: {problem}")
         metadata = {"namespace": namespace} | document.content["metadata"]
         here = document.content | {"metadata": metadata}
-        after = await cluster.apply(here, manager="kubectl-wakala", dry_run=True)
         live = await _live(cluster, WAKALASERVICE, metadata["namespace"], metadata["name"])
+        after = await _applied(cluster, here, live)
         changed += _pair(live, after)
         service = WakalaService.model_validate(after)
         if live is None:
@@ -131,12 +146,75 @@ async def differing(
                 update={"metadata": service.metadata.model_copy(update={"uid": ""})}
             )
         deployment = await _live(cluster, DEPLOYMENT, metadata["namespace"], metadata["name"])
-        for obj in desired(Build(service, _references(deployment))):
+        wanted = desired(Build(service, _references(deployment)))
+        for obj in wanted:
             before = await _live(
                 cluster, kind_of(obj), metadata["namespace"], obj["metadata"]["name"]
             )
             changed += _pair(before, await cluster.apply(obj, dry_run=True))
+        changed += [_gone(child) for child in await _pruned(cluster, live, wanted)]
     return changed
+
+
+async def _applied(
+    cluster: Cluster, wanted: dict[str, Any], live: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The service after an apply by whoever applied it before, so that a field that was taken out is gone."""
+    metadata = (live or wanted)["metadata"]
+    last = (metadata.get("annotations") or {}).get(LAST_APPLIED)
+    if live is None or last is None:
+        manager = _applier(live) if live is not None else "kubectl"
+        return await cluster.apply(wanted, manager=manager, dry_run=True)
+    change = _three_way(json.loads(last), wanted)
+    change = {name: change[name] for name in ("metadata", "spec") if name in change}
+    return await cluster.merge(
+        WAKALASERVICE, metadata["namespace"], metadata["name"], change, dry_run=True
+    )
+
+
+def _applier(live: dict[str, Any]) -> str:
+    """Who holds the service's image by server-side apply."""
+    for entry in live["metadata"].get("managedFields", []):
+        fields = entry.get("fieldsV1", {}).get("f:spec", {})
+        if entry.get("operation") == "Apply" and "f:image" in fields:
+            return str(entry["manager"])
+    return "kubectl"
+
+
+def _three_way(before: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The merge patch that kubectl makes: what is wanted, and null for what was applied before and is no longer."""
+    change: dict[str, Any] = {name: None for name in before if name not in wanted}
+    for name, value in wanted.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            change[name] = _three_way(old, value)
+        else:
+            change[name] = value
+    return change
+
+
+async def _pruned(
+    cluster: Cluster, live: dict[str, Any] | None, wanted: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The objects of the service that would go."""
+    if live is None:
+        return []
+    metadata = live["metadata"]
+    names = {
+        (entry["kind"], entry["name"]) for entry in live.get("status", {}).get("inventory", [])
+    }
+    children = [
+        child
+        for kind in CHILDREN
+        for named, name in sorted(names)
+        if named == kind.kind
+        and (child := await _live(cluster, kind, metadata["namespace"], name)) is not None
+    ]
+    return plan_prune(wanted, children, metadata["uid"])
+
+
+def _gone(child: dict[str, Any]) -> tuple[str, str, str]:
+    return f"{child['kind']}/{child['metadata']['name']}", _readable(child), ""
 
 
 async def _live(cluster: Cluster, kind: Any, namespace: str, name: str) -> dict[str, Any] | None:
@@ -168,7 +246,7 @@ def _readable(obj: dict[str, Any] | None) -> str:
     kept = json.loads(json.dumps({name: value for name, value in obj.items() if name != "status"}))
     metadata = {name: value for name, value in kept["metadata"].items() if name not in NOISE}
     annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k not in OURS}
-    annotations.pop("kubectl.kubernetes.io/last-applied-configuration", None)
+    annotations.pop(LAST_APPLIED, None)
     if annotations:
         metadata["annotations"] = annotations
     else:

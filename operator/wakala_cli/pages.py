@@ -26,12 +26,12 @@ def pages() -> dict[str, str]:
 def page_of(word: str) -> tuple[str, str] | str:
     """The condition and its page for a condition's or a reason's name; else the nearest known word."""
     known = pages()
-    words = {name.lower(): name for name in known}
+    words = {name.lower(): (name, name) for name in known}
     for name, text in known.items():
         for reason in re.findall(r"^- \*\*(\w+)\*\*", text, flags=re.MULTILINE):
-            words.setdefault(reason.lower(), name)
+            words.setdefault(reason.lower(), (reason, name))
     if word.lower() in words:
-        name = words[word.lower()]
+        _, name = words[word.lower()]
         return name, known[name]
     near = difflib.get_close_matches(word.lower(), list(words), n=1)
-    return words[near[0]] if near else ""
+    return words[near[0]][0] if near else ""

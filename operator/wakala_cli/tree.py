@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from wakala_api.base import printable
 from wakala_api.conditions import ABNORMAL, ORDER, TEMPLATE_PATCHED
 
 __all__ = ["condition_of", "hint", "show_list", "show_one"]
@@ -64,7 +65,7 @@ def show_list(console: Console, services: list[dict[str, Any]], *, now: datetime
             ),
             f"{status.get('readyReplicas', 0)}/{status.get('replicas', 0)}",
             _age(ready.get("lastTransitionTime", ""), now),
-            f"{ready.get('reason', '')}: {ready.get('message', '')}" if ready else "",
+            printable(f"{ready.get('reason', '')}: {ready.get('message', '')}") if ready else "",
         )
     console.print(table)
 
@@ -89,7 +90,7 @@ def show_one(console: Console, found: dict[str, Any], *, now: datetime) -> None:
         branch = tree.add(Text("done lately", "bold"))
         for decision in decisions:
             age = _age(decision.get("time", ""), now)
-            branch.add(Text(f"{age} ago  {decision['reason']}: {decision['message']}"))
+            branch.add(Text(printable(f"{age} ago  {decision['reason']}: {decision['message']}")))
     console.print(tree)
     console.print(Text(f"→ {hint(service)}"))
 
@@ -102,7 +103,7 @@ def _conditions(tree: Tree, service: dict[str, Any], now: datetime) -> None:
             age = _age(condition.get("lastTransitionTime", ""), now)
             line.append(f"  {condition.get('reason', '')} for {age}", "default")
             if condition.get("message"):
-                line.append(f": {condition['message']}", "default")
+                line.append(f": {printable(condition['message'])}", "default")
             branch.add(line)
 
 
@@ -111,7 +112,7 @@ def _objects(tree: Tree, found: dict[str, Any]) -> None:
     for child in found["children"]:
         name = f"{child['kind']} {child['metadata']['name']}"
         if problem := child.get("problem"):
-            branch.add(Text(f"{name}  {problem}", "red"))
+            branch.add(Text(printable(f"{name}  {problem}"), "red"))
             continue
         line = branch.add(Text(f"{name}{_figures(child)}"))
         if child["kind"] == "Deployment":

@@ -38,7 +38,8 @@ def judge(document: Document) -> Verdict:
     try:
         objects = desired(Build(found))
     except Refused as refused:
-        problem = Problem("spec", f"{refused.reason}: {refused}")
+        trail = ("spec", "podTemplatePatch") if found.spec.pod_template_patch else ("spec",)
+        problem = Problem("spec", f"{refused.reason}: {refused}", trail)
         return Verdict(document, "stalled", ((line_of(document, problem), problem),), warnings, ())
     return Verdict(document, "accepted", (), warnings, tuple(objects))
 

@@ -1,6 +1,7 @@
 """Who is looked at when."""
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -28,6 +29,18 @@ class Work:
         self.changed.set()
 
 
+@asynccontextmanager
+async def working(queue):
+    """Work while the body runs."""
+    task = asyncio.create_task(queue.work())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 async def done(work, count):
     async with asyncio.timeout(5):
         while len(work.done) < count:
@@ -40,7 +53,7 @@ async def test_a_key_that_is_woken_often_is_worked_on_once():
     queue = Queue(work, workers=2)
     for _ in range(10):
         queue.wake("a")
-    async with queue.working():
+    async with working(queue):
         await done(work, 1)
         await asyncio.sleep(0.05)
     assert work.done == ["a"]
@@ -49,7 +62,7 @@ async def test_a_key_that_is_woken_often_is_worked_on_once():
 async def test_the_earliest_wake_counts():
     work = Work()
     queue = Queue(work, workers=1)
-    async with queue.working():
+    async with working(queue):
         queue.wake("a", after=60)
         queue.wake("b", after=0.05)
         queue.wake("a", after=0.1)
@@ -62,7 +75,7 @@ async def test_the_earliest_wake_counts():
 async def test_a_wake_during_the_work_has_it_done_once_more_and_never_twice_at_once():
     work = Work(takes=0.05)
     queue = Queue(work, workers=4)
-    async with queue.working():
+    async with working(queue):
         queue.wake("a")
         await asyncio.sleep(0.01)
         for _ in range(5):
@@ -76,7 +89,7 @@ async def test_a_wake_during_the_work_has_it_done_once_more_and_never_twice_at_o
 async def test_a_key_that_is_worked_on_holds_up_no_other():
     work = Work(takes=0.05)
     queue = Queue(work, workers=2)
-    async with queue.working():
+    async with working(queue):
         queue.wake("slow")
         await asyncio.sleep(0.01)
         queue.wake("slow")
@@ -92,7 +105,7 @@ async def test_no_more_at_once_than_there_are_workers():
     queue = Queue(work, workers=3)
     for key in range(30):
         queue.wake(key)
-    async with queue.working():
+    async with working(queue):
         await done(work, 30)
     assert work.most == 3
     assert sorted(work.done) == list(range(30))
@@ -129,7 +142,7 @@ async def test_what_is_forgotten_is_not_worked_on_until_it_is_woken():
     queue = Queue(work, workers=1)
     queue.wake("a", after=0.02)
     queue.forget("a")
-    async with queue.working():
+    async with working(queue):
         await asyncio.sleep(0.06)
         assert work.done == []
         queue.wake("a")
@@ -148,7 +161,7 @@ async def test_a_fault_in_one_key_ends_no_worker_and_is_tried_again(caplog):
             raise RuntimeError("on purpose")
 
     queue = Queue(work, workers=1)
-    async with queue.working(), asyncio.timeout(5):
+    async with working(queue), asyncio.timeout(5):
         queue.wake("bad")
         queue.wake("good")
         await again.wait()
@@ -167,7 +180,7 @@ async def test_the_end_cancels_what_runs_and_leaves_no_task():
             raise
 
     queue = Queue(work, workers=3)
-    async with queue.working():
+    async with working(queue):
         queue.wake("a")
         await asyncio.sleep(0.02)
     assert cancelled == ["a"]
@@ -177,6 +190,18 @@ async def test_the_end_cancels_what_runs_and_leaves_no_task():
 async def test_the_end_of_the_body_by_an_error_ends_the_workers_too():
     queue = Queue(Work(), workers=3)
     with pytest.raises(ZeroDivisionError):
-        async with queue.working():
+        async with working(queue):
             raise ZeroDivisionError
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_what_waits_is_counted_with_its_age():
+    queue = Queue(Work(), workers=1)
+    assert (queue.due(), queue.oldest()) == (0, 0)
+    queue.wake("later", after=60)
+    assert (queue.due(), queue.oldest()) == (0, 0)
+    queue.wake("a")
+    queue.wake("b")
+    await asyncio.sleep(0.05)
+    assert queue.due() == 2
+    assert queue.oldest() >= 0.05

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from wakala_api.base import printable
 from wakala_api.names import (
     API_VERSION,
     KIND,
@@ -24,7 +25,7 @@ class Refused(Exception):
     """The spec asks for something that is never made; the message is one sentence that says what to do."""
 
     def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(printable(sentence))
         self.reason = reason
         """One CamelCase word for condition Stalled."""
 

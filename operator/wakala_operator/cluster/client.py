@@ -223,7 +223,13 @@ class Cluster:
         return await self._request("put", where, obj, field_manager=MANAGER)
 
     async def merge(
-        self, kind: Kind, namespace: str, name: str, change: dict[str, Any]
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        change: dict[str, Any],
+        *,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Lay `change` over an object."""
         return await self._request(
@@ -231,6 +237,7 @@ class Cluster:
             path(kind, namespace, name),
             change,
             content_type="application/merge-patch+json",
+            dry_run="All" if dry_run else None,
         )
 
 
