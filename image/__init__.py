@@ -1,0 +1,1 @@
+"""The operator's container images, built with Docker or without."""
