@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from devcluster.binaries import HERE
 from devcluster.commands import control_plane, workers
 from devcluster.credentials import ca_file, kubeconfig_of, private, write_credentials
 from devcluster.nodes import node
+from devcluster.supervise import HELD
 
-__all__ = ["Cluster", "ClusterError", "alive", "clear", "load", "start", "stop"]
+__all__ = ["Cluster", "ClusterError", "alive", "clear", "load", "start", "stop", "without"]
 
 PATIENCE = 60.0
 """Seconds any wait of this module lasts at most."""
@@ -144,6 +146,32 @@ def stop(cluster: Cluster) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(f"process {cluster.pid} did not end within {PATIENCE:.0f} s")
         time.sleep(0.02)
+
+
+@contextmanager
+def without(cluster: Cluster, name: str) -> Iterator[None]:
+    """End one of the cluster's programs, such as kube-apiserver, and start it again after the body.
+
+    Raises:
+        ClusterError: it did not end, or the API server did not come back.
+    """
+    held, mark = cluster.directory / HELD, cluster.directory / f"{name}.held"
+    held.write_text(name)
+    _until(mark.exists, f"{name} to end")
+    try:
+        yield
+    finally:
+        held.unlink()
+        _until(lambda: not mark.exists(), f"{name} to start")
+        _until(lambda: api.ready(cluster.server, cluster.ca, token=cluster.token), "the API server")
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            raise ClusterError(f"waited {PATIENCE:.0f} s in vain for {what}")
+        time.sleep(0.03)
 
 
 def alive(cluster: Cluster) -> bool:

@@ -2,7 +2,8 @@
 
 `python -m devcluster.supervise PLAN.json` reads what to start. The children get SIGKILL from the kernel when this process
 dies, however it dies. It ends by itself when one child ends, on SIGTERM, and when its standard input closes: that is when
-whoever started it is gone. A byte on its standard input lets go of that last tie (`make up`).
+whoever started it is gone. A byte on its standard input lets go of that last tie (`make up`). A program whose name stands
+in the file `held` is ended and started again once it does not (`cluster.without`).
 """
 
 import ctypes
@@ -19,9 +20,10 @@ from typing import Any
 
 from devcluster.api import ready
 
-__all__ = ["READY_WITHIN", "last_line", "main"]
+__all__ = ["HELD", "READY_WITHIN", "last_line", "main"]
 
 PR_SET_PDEATHSIG = 1
+HELD = "held"
 READY_WITHIN = 60.0
 """Seconds the API server has to become ready."""
 LESS_COLLECTING = {"GOGC": "400"}
@@ -46,6 +48,12 @@ def _start(name: str, command: list[str], directory: Path) -> subprocess.Popen[b
             env=LESS_COLLECTING | os.environ,
             preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - one thread, and nothing but prctl
         )
+
+
+def _held(directory: Path) -> set[str]:
+    """Names of the programs that should not run for now."""
+    path = directory / HELD
+    return set(path.read_text().split()) if path.exists() else set()
 
 
 def last_line(log: Path) -> str:
@@ -82,9 +90,19 @@ def _live(
     waiting = dict(plan["then"])
     deadline = time.monotonic() + READY_WITHIN
     tie = [sys.stdin.fileno()]
+    held: set[str] = set()
     while not asked:
+        for name in _held(directory) & children.keys() - held:
+            children[name].kill()
+            children[name].wait()
+            held.add(name)
+            (directory / f"{name}.held").touch()
+        for name in held - _held(directory):
+            children[name] = _start(name, (plan["first"] | plan["then"])[name], directory)
+            held.remove(name)
+            (directory / f"{name}.held").unlink()
         for name, child in children.items():
-            if child.poll() is not None:
+            if name not in held and child.poll() is not None:
                 said = last_line(directory / f"{name}.log")
                 return f"{name} ended with code {child.returncode}, its last words: {said}"
         if waiting and ready(plan["server"], Path(plan["ca"]), token=plan["token"]):

@@ -2,18 +2,15 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from devcluster import cluster as devcluster
 from devcluster.cluster import Cluster
-from tests.support.api import Api, Refused
+from tests.support.api import Api, install_crd
 from tests.support.operator import Operator
 from tests.support.until import until
 
-ROOT = Path(__file__).parents[1]
 _numbers = itertools.count()
 
 
@@ -21,20 +18,9 @@ _numbers = itertools.count()
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster with the CRD installed."""
     running = devcluster.start(tmp_path_factory.mktemp("cluster"))
-    crd = yaml.safe_load((ROOT / "crds" / "wakala.com_wakalaservices.yaml").read_text())
-    api = Api(running)
-    api.call("POST", "apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-    until(lambda: _served(api))
+    install_crd(running)
     yield running
     devcluster.stop(running)
-
-
-def _served(api: Api) -> bool:
-    try:
-        api.list("WakalaService")
-    except Refused:
-        return False
-    return True
 
 
 @pytest.fixture

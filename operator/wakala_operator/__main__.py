@@ -2,19 +2,15 @@
 
 import asyncio
 import logging
-import os
 import socket
 import sys
 import uuid
-from pathlib import Path
-from typing import Any
 
-import kopf
 from kubernetes.aio.config import ConfigException
 from pydantic import ValidationError
 
 from wakala_operator import metrics
-from wakala_operator.cluster.client import SERVICE_ACCOUNT_TOKEN, connected
+from wakala_operator.cluster.client import connected
 from wakala_operator.cluster.lease import Claim
 from wakala_operator.handlers.run import run
 from wakala_operator.logging import set_up
@@ -55,22 +51,7 @@ async def _run(settings: Settings) -> None:
         may_write=claim.holds,
         asked=metrics.asked,
     ) as cluster:
-        await run(settings, cluster, claim, _login(settings))
-
-
-def _login(settings: Settings) -> Any:
-    """How kopf's watches log in: as the client does, read anew whenever kopf asks."""
-    inside = Path(SERVICE_ACCOUNT_TOKEN).exists() and not settings.kubeconfig
-    if settings.kubeconfig:
-        # The only place where kopf looks for one.
-        os.environ["KUBECONFIG"] = settings.kubeconfig  # noqa: TID251
-
-    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        if inside:
-            return kopf.login_with_service_account(**kwargs)
-        return kopf.login_with_kubeconfig(**kwargs)
-
-    return login
+        await run(settings, cluster, claim)
 
 
 if __name__ == "__main__":

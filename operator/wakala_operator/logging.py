@@ -45,3 +45,5 @@ def set_up(form: Literal["text", "json"], level: str) -> None:
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # Nor each try of each watch to reach the API server: our lists say once that it is away, and once that it is back.
     logging.getLogger("kopf._cogs.clients").setLevel(logging.CRITICAL)
+    # What ends its watches is said by ours, which begin them anew.
+    logging.getLogger("kopf._core.reactor").setLevel(logging.CRITICAL)

@@ -13,7 +13,7 @@ import yaml
 from devcluster import cluster as devcluster
 from devcluster.binaries import binary
 from devcluster.cluster import Cluster
-from tests.support.api import Api, Refused
+from tests.support.api import Api, served
 from tests.support.until import until
 
 CHARTS = Path(__file__).parents[2] / "charts"
@@ -68,16 +68,8 @@ def installed(helm: Helm, admin: Api) -> str:
     """Both charts; the name of the operator's ServiceAccount."""
     helm.install("wakala-crds")
     helm.install("wakala-operator", "--set", "log.format=text")
-    until(lambda: _served(admin))
+    until(lambda: served(admin))
     return "wakala-operator"
-
-
-def _served(admin: Api) -> bool:
-    try:
-        admin.list("WakalaService")
-    except Refused:
-        return False
-    return True
 
 
 def account_kubeconfig(admin: Api, account: str, folder: Path) -> Path:

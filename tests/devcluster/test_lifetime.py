@@ -152,3 +152,17 @@ def test_nothing_secret_is_shown(tmp_path, processes):
     assert len(holding) >= 3
     assert {path.stat().st_mode & 0o077 for path in holding} == {0}
     stop(running)
+
+
+def test_a_program_is_taken_away_and_comes_back(tmp_path, processes):
+    """The API server of a running cluster ends and returns, with all it had; the others live through it."""
+    running = start(tmp_path / "home", nodes=1)
+    try:
+        with devcluster.without(running, "kube-apiserver"):
+            assert programs(processes(tmp_path / "home")) == [
+                p for p in ALL if p != "kube-apiserver"
+            ]
+        assert programs(processes(tmp_path / "home")) == ALL
+        assert load(tmp_path / "home") == running
+    finally:
+        stop(running)

@@ -483,13 +483,7 @@ def _every_version(api: Api, name: str) -> Any:
     start = api.call("GET", api.path("Deployment"))["metadata"]["resourceVersion"]
 
     def versions() -> list[Any]:
-        url = f"{api.cluster.server}/{api.path('Deployment')}?watch=1&timeoutSeconds=1&resourceVersion={start}"
-        request = urllib.request.Request(
-            url, headers={"Authorization": f"Bearer {api.cluster.token}"}
-        )
-        context = ssl.create_default_context(cafile=str(api.cluster.ca))
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-            events = [json.loads(line) for line in answer]
+        events = api.events("Deployment", start)
         return [e["object"] for e in events if e["object"]["metadata"]["name"] == name]
 
     return versions

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -20,14 +21,16 @@ ROOT = Path(__file__).parents[2]
 KEPT_SECRET = "k33p-this-to-yourself"  # noqa: S105 - it is what must not be found
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     """A port that was free a moment ago."""
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 def page(port: int, path: str) -> int:

@@ -9,10 +9,15 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from devcluster.cluster import Cluster
+import yaml
 
+from devcluster.cluster import Cluster
+from tests.support.until import until
+
+ROOT = Path(__file__).parents[2]
 PATHS = {
     "WakalaService": ("apis/wakala.com/v1alpha1", "wakalaservices"),
     "Deployment": ("apis/apps/v1", "deployments"),
@@ -119,6 +124,18 @@ class Api:
                 return None
             raise
 
+    def events(self, kind: str, since: str) -> list[Any]:
+        """What a watch brings within a second, from a resource version on."""
+        url = (
+            f"{self.cluster.server}/{self.path(kind)}"
+            f"?watch=1&timeoutSeconds=1&resourceVersion={since}"
+        )
+        bearer = {"Authorization": f"Bearer {self.cluster.token}"}
+        request = urllib.request.Request(url, headers=bearer | self.headers)
+        context = ssl.create_default_context(cafile=str(self.cluster.ca))
+        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+            return [json.loads(line) for line in answer]
+
     def list(self, kind: str, **query: str) -> list[Any]:
         """All objects of a kind in the namespace."""
         return list(self.call("GET", self.path(kind), **query)["items"])
@@ -163,3 +180,20 @@ def service(name: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"image": "wakala/api:1.0.0", "replicas": 2} | spec,
     }
+
+
+def served(api: Api) -> bool:
+    """Whether the API server knows our kind by now."""
+    try:
+        api.list("WakalaService")
+    except Refused:
+        return False
+    return True
+
+
+def install_crd(cluster: Cluster) -> None:
+    """Install the CRD as it is checked in, and wait until it is served."""
+    api = Api(cluster)
+    crd = yaml.safe_load((ROOT / "crds" / "wakala.com_wakalaservices.yaml").read_text())
+    api.call("POST", "apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+    until(lambda: served(api))

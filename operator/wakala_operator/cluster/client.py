@@ -25,7 +25,7 @@ from wakala_api.names import MANAGER
 from wakala_operator.cluster.errors import ClusterError, NotLeading, Throttled, translated
 from wakala_operator.kinds import LEASE, Kind, kind_of, path
 
-__all__ = ["Asked", "Cluster", "Listed", "connected", "own_namespace"]
+__all__ = ["Asked", "Cluster", "Credentials", "Listed", "connected", "own_namespace"]
 
 TIMEOUT = 30.0
 """Seconds a request may take."""
@@ -34,6 +34,24 @@ SERVICE_ACCOUNT_TOKEN = f"{_ACCOUNT}/token"
 PAGE = 500
 URGENT = f"/apis/{LEASE.api_version}/"
 """Requests for the Lease decide who writes, and so ask nobody; they also do not wait when others are told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Where the API server is and as whom we talk to it; None for what does not apply."""
+
+    server: str
+    """Its URL."""
+    ca_path: str | None
+    """File with the certificate authority that it is checked against."""
+    insecure: bool
+    """Whether it is not checked."""
+    token: str | None
+    """Bearer token, read anew where it is renewed."""
+    certificate_path: str | None
+    """File with our certificate."""
+    private_key_path: str | None
+    """File with its key."""
 
 
 Asked = Callable[[str, str, float], None]
@@ -54,8 +72,22 @@ class Cluster:
     def __init__(self, api: kubernetes_client.ApiClient, asked: Asked) -> None:
         """Talk through `api`, whose configuration says where and as whom; each request is told to `asked`."""
         self._asked = asked
+        self._configuration = api.configuration
         self._dynamic = DynamicClient(api)
         self._not_before = 0.0
+
+    async def credentials(self) -> Credentials:
+        """What another client needs to talk to the same API server as the same user."""
+        found = self._configuration
+        bearer = await found.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return Credentials(
+            server=found.host,
+            ca_path=found.ssl_ca_cert,
+            insecure=not found.verify_ssl,
+            token=bearer.removeprefix("Bearer ") if bearer else None,
+            certificate_path=found.cert_file,
+            private_key_path=found.key_file,
+        )
 
     async def _request(
         self, method: str, where: str, body: Any = None, **more: Any

@@ -19,7 +19,7 @@ from wakala_operator.cluster.client import Cluster
 from wakala_operator.cluster.errors import AlreadyThere, ClusterError, Conflict, NotFound
 from wakala_operator.kinds import LEASE
 
-__all__ = ["Claim", "Election", "Lost", "clock", "endless", "lead"]
+__all__ = ["Claim", "Election", "Lost", "clock", "lead"]
 
 logger = logging.getLogger(__name__)
 
@@ -195,24 +195,16 @@ async def lead(election: Election, work: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.TaskGroup() as together:
                 together.create_task(election.keep(), name="renewer")
-                together.create_task(endless(work()), name="writer")
+                together.create_task(_endless(work()), name="writer")
         except* Lost as lost:
             logger.warning("this process leads no longer: %s", lost.exceptions[0])
         finally:
             await asyncio.shield(election.release())
 
 
-async def endless(work: Awaitable[None]) -> None:
-    """Await what should never end.
-
-    Raises:
-        RuntimeError: it did.
-    """
+async def _endless(work: Awaitable[None]) -> None:
     await work
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        return  # it was asked to, and swallowed the cancellation, as kopf does
-    raise RuntimeError("a part of the operator ended although nobody asked it to")
+    raise RuntimeError("the work ended although nobody asked it to")
 
 
 def _now() -> str:

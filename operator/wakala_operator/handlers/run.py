@@ -10,14 +10,12 @@ from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from typing import Any
 
-import kopf
-
 from wakala_api.names import LABEL_MANAGED_BY, MANAGED_BY
 from wakala_operator import metrics
 from wakala_operator.cluster.client import Cluster, own_namespace
 from wakala_operator.cluster.errors import ClusterError, Forbidden, NotFound
-from wakala_operator.cluster.lease import Claim, Election, endless, lead
-from wakala_operator.handlers import watch
+from wakala_operator.cluster.lease import Claim, Election, lead
+from wakala_operator.handlers.watch import watch
 from wakala_operator.health import serve
 from wakala_operator.judge.outcome import Done, Wait
 from wakala_operator.judge.plan import controller_of
@@ -153,56 +151,36 @@ async def _first_lists(operator: Operator) -> None:
         await asyncio.sleep(CRD_PATIENCE)
 
 
-async def run(settings: Settings, cluster: Cluster, claim: Claim, login: Any) -> None:
+async def run(settings: Settings, cluster: Cluster, claim: Claim) -> None:
     """Run until SIGTERM or SIGINT: watch always, and write while this process leads.
 
     Args:
         settings: of this installation.
         cluster: where to write; asks `claim` before it does.
         claim: whether this process may write.
-        login: a kopf login handler, for the watches.
 
     Raises:
         RuntimeError: a part ended although nobody asked it to; the process should end and be started anew.
     """
-    stop = asyncio.Event()
-    _heed_signals(stop)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     operator = Operator(World(cluster, settings))
     _measure(operator, claim)
     pages = (settings.health_host, settings.health_port, lambda: operator.listed)
     async with serve(*pages, profiling=settings.profiling):
-        await _before(_everything(operator, claim, stop, login), stop)
+        await _before(_everything(operator, claim), stop)
 
 
-async def _everything(operator: Operator, claim: Claim, stop: asyncio.Event, login: Any) -> None:
+async def _everything(operator: Operator, claim: Claim) -> None:
     """Watch, list, and lead while we may; all of it ends when a part does."""
-    settings = operator.world.settings
+    world = operator.world
     await _first_lists(operator)
-    registry = watch.registry(operator.saw)
-    kopf.on.login(registry=registry, id="login")(login)
-
-    async def ending(**_: Any) -> None:
-        stop.set()  # kopf takes the signals over when it starts, and tells of them here
-
-    kopf.on.cleanup(registry=registry, id="ending")(ending)
-    watching = kopf.operator(
-        registry=registry,
-        settings=_kopf_settings(),
-        standalone=True,
-        clusterwide=not settings.watch_namespaces,
-        namespaces=list(settings.watch_namespaces),
-    )
+    watching = watch(world.cluster, world.settings.watch_namespaces, operator.saw)
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(_watch(watching, stop), name="watches")
-        parts.create_task(endless(operator.keep_listing()), name="lists")
-        parts.create_task(endless(_lead(operator, claim)), name="leader")
-
-
-async def _watch(watching: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-    """Let kopf watch; it ends by itself after it has told of a signal."""
-    await watching
-    if not stop.is_set():
-        raise RuntimeError("the watches ended although nobody asked them to")
+        parts.create_task(watching, name="watches")
+        parts.create_task(operator.keep_listing(), name="lists")
+        parts.create_task(_lead(operator, claim), name="leader")
 
 
 async def _lead(operator: Operator, claim: Claim) -> None:
@@ -223,36 +201,6 @@ def _measure(operator: Operator, claim: Claim) -> None:
     metrics.QUEUE_DEPTH.set_function(operator.queue.due)
     metrics.QUEUE_AGE.set_function(operator.queue.oldest)
     metrics.watch_services(lambda: operator.services() if claim.holds() else ())
-
-
-class _Endless:
-    """Seconds between kopf's tries to reach the API server: it never gives up, and is back soon after it."""
-
-    def __iter__(self) -> Iterator[float]:
-        yield from (0.5, 1.0, 2.0, 3.0)
-        while True:
-            yield random.uniform(4.0, 5.0)  # noqa: S311 - jitter
-
-
-def _kopf_settings() -> kopf.OperatorSettings:
-    """Let kopf watch and do nothing else: no peering, no scanning, no Events of its own."""
-    settings = kopf.OperatorSettings()
-    settings.scanning.disabled = True
-    settings.posting.enabled = False
-    settings.watching.connect_timeout = 10
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 360
-    settings.networking.request_timeout = 30
-    settings.networking.enforce_retry_after = True
-    settings.networking.error_backoffs = _Endless()
-    watch.selectors(settings)
-    return settings
-
-
-def _heed_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
 
 
 async def _before(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:

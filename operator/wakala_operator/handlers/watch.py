@@ -2,41 +2,137 @@
 
 Only `on.event` is used, with a selector on the server's side for children. kopf's other handlers would write finalizers
 and annotations of their own, also from a process that only stands by (a banned-api rule holds this).
+
+kopf has a thread and an event loop of its own. It takes the process's signals where it may, and when one of its watches
+fails it ends with it every task of its loop, ours too, had we any there; here it ends alone and is begun anew.
 """
 
-from collections.abc import Callable
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import kopf
 
 from wakala_api.names import LABEL_MANAGED_BY, MANAGED_BY
+from wakala_operator.cluster.client import Cluster
 from wakala_operator.kinds import CHILDREN, WAKALASERVICE, Kind
 
-__all__ = ["Saw", "registry", "selectors"]
+__all__ = ["Saw", "watch"]
+
+logger = logging.getLogger(__name__)
+PAUSE = 1.0
+"""Seconds before watches that failed are begun anew."""
 
 Saw = Callable[[Kind, str | None, dict[str, Any]], None]
 """Called with the kind, kopf's event type (None for the first list) and the object."""
 
 
-def registry(saw: Saw) -> kopf.OperatorRegistry:
-    """A kopf registry that reports every event of a service or a child to `saw`."""
+async def watch(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> None:
+    """Report every event of a service or a child to `saw`, on the loop that called this, until cancelled.
+
+    Args:
+        cluster: whose credentials the watches use.
+        namespaces: where to watch; empty: everywhere.
+        saw: told of each event.
+
+    Raises:
+        RuntimeError: the thread has ended, which it never should.
+    """
+    loop, stop, ended = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
+
+    def over_there(call: Callable[..., None], *values: Any) -> None:
+        with suppress(RuntimeError):  # that loop is closed: the process is on its way out
+            loop.call_soon_threadsafe(call, *values)
+
+    def tell(kind: Kind, event: str | None, obj: dict[str, Any]) -> None:
+        over_there(saw, kind, event, obj)
+
+    def live() -> None:
+        try:
+            _watch_on(cluster, namespaces, tell, stop)
+        finally:
+            over_there(ended.set)
+
+    threading.Thread(target=live, name="watches", daemon=True).start()
+    try:
+        await ended.wait()
+    finally:
+        stop.set()
+    raise RuntimeError("the watches ended although nobody asked them to")
+
+
+def _watch_on(
+    cluster: Cluster, namespaces: Sequence[str], tell: Saw, stop: threading.Event
+) -> None:
+    """Run kopf, and run it again whenever it ends before it is told to."""
+    while not stop.is_set():
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=_registry(cluster, tell),
+                    settings=_settings(),
+                    standalone=True,
+                    clusterwide=not namespaces,
+                    namespaces=list(namespaces),
+                    stop_flag=stop,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - whatever ends the watches, they are begun anew
+            logger.warning("the watches failed and are begun anew: %s", type(error).__name__)
+        stop.wait(PAUSE)
+
+
+def _registry(cluster: Cluster, tell: Saw) -> kopf.OperatorRegistry:
+    """What kopf is to do: log in, and tell of events."""
     handlers = kopf.OperatorRegistry()
+
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        """As our client does: kopf's own ways ask DNS for the API server, and read a kubeconfig otherwise than kubectl."""
+        return kopf.ConnectionInfo(**asdict(await cluster.credentials()))
+
+    kopf.on.login(registry=handlers, id="login")(login)
     for kind in (WAKALASERVICE, *CHILDREN):
-        _watch(handlers, kind, saw)
+        _on_event(handlers, kind, tell)
     return handlers
 
 
-def _watch(handlers: kopf.OperatorRegistry, kind: Kind, saw: Saw) -> None:
+def _on_event(handlers: kopf.OperatorRegistry, kind: Kind, tell: Saw) -> None:
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
-        saw(kind, event["type"], dict(event["object"]))
+        tell(kind, event["type"], dict(event["object"]))
 
     # async although nothing is awaited: a plain function would go through kopf's thread pool (trap T5)
-    watched = (kind.group, kind.version, kind.plural)
-    kopf.on.event(*watched, registry=handlers, id=f"saw-{kind.plural}")(on_event)
+    kopf.on.event(*_resource(kind), registry=handlers, id=f"saw-{kind.plural}")(on_event)
 
 
-def selectors(settings: kopf.OperatorSettings) -> None:
-    """Ask the API server for our children only, not for every Deployment of the cluster."""
+def _resource(kind: Kind) -> tuple[str, str, str]:
+    return kind.group, kind.version, kind.plural
+
+
+def _settings() -> kopf.OperatorSettings:
+    """Let kopf watch and do nothing else: no peering, no scanning, no Events of its own; our children only."""
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.watching.connect_timeout = 10
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 360
+    settings.networking.request_timeout = 30
+    settings.networking.enforce_retry_after = True
+    settings.networking.error_backoffs = _Endless()
     for kind in CHILDREN:
-        watched = (kind.group, kind.version, kind.plural)
-        settings.watching.label_selectors[watched] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+        settings.watching.label_selectors[_resource(kind)] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+    return settings
+
+
+class _Endless:
+    """Seconds between kopf's tries to reach the API server: it never gives up, and is back soon after it."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.5, 1.0, 2.0, 3.0)
+        while True:
+            yield random.uniform(4.0, 5.0)  # noqa: S311 - jitter
