@@ -1,5 +1,6 @@
 """A cluster that may be harmed, a proxy before it, and an operator that goes through the proxy."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from devcluster import cluster as devcluster
 from devcluster.cluster import Cluster
-from tests.support.api import Api, condition, install_crd, service
+from tests.support.api import Api, Refused, condition, install_crd, service
 from tests.support.operator import Operator
 from tests.support.proxy import Proxy
 
@@ -51,18 +52,38 @@ def start(proxy: Proxy, api: Api, tmp_path: Path) -> Iterator[Started]:
 
 
 class History:
-    """Every version of every service of a namespace, seen by a watch of the test's own."""
+    """Every version of every service of a namespace, seen by a watch of the test's own that outlives any fault."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.start = api.call("GET", api.path("WakalaService"))["metadata"]["resourceVersion"]
+        self.versions: list[Any] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
 
-    def versions(self) -> list[Any]:
-        return [e["object"] for e in self.api.events("WakalaService", self.start)]
+    def _watch(self) -> None:
+        since = ""
+        while not self._over.is_set():
+            try:
+                if not since:
+                    listed = self.api.call("GET", self.api.path("WakalaService"))
+                    self.versions += listed["items"]
+                    since = listed["metadata"]["resourceVersion"]
+                events = self.api.events("WakalaService", since)
+            except (OSError, ValueError, Refused):
+                self._over.wait(0.2)
+                continue
+            if any(event["type"] == "ERROR" for event in events):
+                since = ""
+                continue
+            self.versions += [event["object"] for event in events]
+            since = events[-1]["object"]["metadata"]["resourceVersion"] if events else since
 
-    def never_ready_for_an_older_generation(self) -> None:
-        """The invariant of every cell: Ready=True speaks of the generation that stands beside it."""
-        for version in self.versions():
+    def end(self) -> None:
+        """Stop watching, and hold the invariant of every cell: Ready=True speaks of the generation beside it."""
+        self._over.set()
+        self._thread.join(40)
+        for version in self.versions:
             told = condition(version, "Ready")
             if told.get("status") == "True" and told["reason"] != "Paused":
                 seen = version["status"]["observedGeneration"]
@@ -73,7 +94,8 @@ class History:
 def history(api: Api) -> Iterator[History]:
     seen = History(api)
     yield seen
-    seen.never_ready_for_an_older_generation()
+    seen.end()
+    assert seen.versions
 
 
 def ready(api: Api, name: str) -> bool:

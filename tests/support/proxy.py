@@ -149,7 +149,9 @@ class Proxy:
             for task in list(self._streams):
                 task.cancel()
             await runner.cleanup()
-        await asyncio.sleep(0.25)  # a TLS connection takes a moment to close, and the loop ends next
+        await asyncio.sleep(
+            0.25
+        )  # a TLS connection takes a moment to close, and the loop ends next
 
     async def _handle(
         self, session: aiohttp.ClientSession, request: web.Request
@@ -172,7 +174,7 @@ class Proxy:
                 return await self._pass_on(request, asked, answer)
         except aiohttp.ClientConnectionError:
             _break(request)
-            raise
+            return web.Response(status=502)
 
     async def _pass_on(
         self, request: web.Request, asked: Asked, answer: aiohttp.ClientResponse

@@ -33,6 +33,8 @@ PATIENT = frozenset({"Contested", "NamespaceTerminating"})
 """Reasons to wait that are no failures: the time is given, and does not grow."""
 CRD_PATIENCE = 2.0
 """Seconds between two looks for the CRD, where the operator was there first."""
+FIRST_LOOK = 2.0
+"""Seconds after watches were begun anew when the lists are read: a deletion in between is told by no watch."""
 SETTLING = 10.0
 """Seconds after the start when the lists are read again: the watches begin later than the first lists."""
 
@@ -45,6 +47,7 @@ class Operator:
         self.world = world
         self.queue: Queue[Key] = Queue(self._work, workers=world.settings.workers)
         self.listed = False
+        self.watched_anew = asyncio.Event()
 
     def saw(self, kind: Kind, event: str | None, obj: dict[str, Any]) -> None:
         """Take in one watch event and wake the service it belongs to."""
@@ -113,11 +116,15 @@ class Operator:
         self.listed = True
 
     async def keep_listing(self) -> None:
-        """Correct the picture now and then: soon after the start, then ever more seldom."""
+        """Correct the picture now and then: soon after the watches began (anew), then ever more seldom."""
         wait, said = SETTLING, ""
         while True:
-            await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
-            wait = min(wait * 2, self.world.settings.resync_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait * random.uniform(0.9, 1.1)):  # noqa: S311 - jitter
+                    await self.watched_anew.wait()
+                    self.watched_anew.clear()
+                    wait = FIRST_LOOK
+                    continue
             try:
                 await self.list_all()
             except ClusterError as error:
@@ -125,10 +132,11 @@ class Operator:
                 if str(error) != said:
                     said = str(error)
                     logger.warning("the lists can't be read: %s", said)
-            else:
-                if said:
-                    logger.info("the lists can be read again")
-                said = ""
+                continue
+            if said:
+                logger.info("the lists can be read again")
+            said = ""
+            wait = min(wait * 2, self.world.settings.resync_seconds)
 
 
 async def _first_lists(operator: Operator) -> None:
@@ -176,7 +184,12 @@ async def _everything(operator: Operator, claim: Claim) -> None:
     """Watch, list, and lead while we may; all of it ends when a part does."""
     world = operator.world
     await _first_lists(operator)
-    watching = watch(world.cluster, world.settings.watch_namespaces, operator.saw)
+    watching = watch(
+        world.cluster,
+        world.settings.watch_namespaces,
+        operator.saw,
+        anew=operator.watched_anew.set,
+    )
     async with asyncio.TaskGroup() as parts:
         parts.create_task(watching, name="watches")
         parts.create_task(operator.keep_listing(), name="lists")

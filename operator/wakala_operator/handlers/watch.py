@@ -11,7 +11,8 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -25,25 +26,47 @@ from wakala_operator.kinds import CHILDREN, WAKALASERVICE, Kind
 __all__ = ["Saw", "watch"]
 
 logger = logging.getLogger(__name__)
-PAUSE = 1.0
-"""Seconds before watches that failed are begun anew."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before watches that failed are begun anew; doubled while they fail again."""
+LOOK = 0.5
+"""Seconds between two looks whether all watches are alive."""
+WATCHER = "watcher for "
+"""How kopf's names for the tasks of its watches begin."""
 
 Saw = Callable[[Kind, str | None, dict[str, Any]], None]
 """Called with the kind, kopf's event type (None for the first list) and the object."""
 
 
-async def watch(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> None:
+async def watch(
+    cluster: Cluster, namespaces: Sequence[str], saw: Saw, *, anew: Callable[[], None]
+) -> None:
     """Report every event of a service or a child to `saw`, on the loop that called this, until cancelled.
 
     Args:
         cluster: whose credentials the watches use.
         namespaces: where to watch; empty: everywhere.
         saw: told of each event.
-
-    Raises:
-        RuntimeError: the thread has ended, which it never should.
+        anew: told when watches that failed are begun again.
     """
-    loop, stop, ended = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
+    pause = SHORTEST_PAUSE
+    while True:
+        began = time.monotonic()
+        why = await _one_life(cluster, namespaces, saw)
+        lasted = time.monotonic() - began > LONGEST_PAUSE
+        pause = SHORTEST_PAUSE if lasted else min(pause * 2, LONGEST_PAUSE)
+        logger.warning("the watches are begun anew in %.0f s: %s", pause, why)
+        await asyncio.sleep(pause)
+        anew()
+
+
+async def _one_life(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> str:
+    """Run kopf in a thread until it or one of its watches ends; why. What is left of it then ends in its own time."""
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def end(why: str) -> None:
+        if not ended.done():
+            ended.set_result(why)
 
     def over_there(call: Callable[..., None], *values: Any) -> None:
         with suppress(RuntimeError):  # that loop is closed: the process is on its way out
@@ -53,38 +76,49 @@ async def watch(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> None:
         over_there(saw, kind, event, obj)
 
     def live() -> None:
+        operator = kopf.operator(
+            registry=_registry(cluster, tell),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=list(namespaces),
+            stop_flag=stop,
+        )
         try:
-            _watch_on(cluster, namespaces, tell, stop)
-        finally:
-            over_there(ended.set)
+            asyncio.run(_until_a_watch_dies(operator, lambda why: over_there(end, why)))
+        except Exception as error:  # noqa: BLE001 - whatever ends the watches, they are begun anew
+            over_there(end, f"they failed with {type(error).__name__}")
+        else:
+            over_there(end, "they ended")
 
     threading.Thread(target=live, name="watches", daemon=True).start()
     try:
-        await ended.wait()
+        return await ended
     finally:
         stop.set()
-    raise RuntimeError("the watches ended although nobody asked them to")
 
 
-def _watch_on(
-    cluster: Cluster, namespaces: Sequence[str], tell: Saw, stop: threading.Event
+async def _until_a_watch_dies(
+    operator: Coroutine[Any, Any, None], died: Callable[[str], None]
 ) -> None:
-    """Run kopf, and run it again whenever it ends before it is told to."""
-    while not stop.is_set():
-        try:
-            asyncio.run(
-                kopf.operator(
-                    registry=_registry(cluster, tell),
-                    settings=_settings(),
-                    standalone=True,
-                    clusterwide=not namespaces,
-                    namespaces=list(namespaces),
-                    stop_flag=stop,
-                )
-            )
-        except Exception as error:  # noqa: BLE001 - whatever ends the watches, they are begun anew
-            logger.warning("the watches failed and are begun anew: %s", type(error).__name__)
-        stop.wait(PAUSE)
+    """Run kopf until it ends or one of its watches does.
+
+    A watch that is answered with 404 or 410 ends its task, and kopf goes on without it, deaf for that kind (tried on 1.45.2):
+    nobody but the list of tasks tells. That kopf then takes ten seconds and more to end is why `died` is told first.
+    """
+    # What died is said by `died`; asyncio would say it again, with a page of traceback for each.
+    asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
+    task = asyncio.create_task(operator)
+    seen: set[str] = set()
+    while not task.done():
+        await asyncio.wait({task}, timeout=LOOK)
+        alive = {t.get_name() for t in asyncio.all_tasks() if t.get_name().startswith(WATCHER)}
+        if dead := seen - alive:
+            died(f"{', '.join(sorted(dead))} has died")
+            task.cancel()
+            return
+        seen = alive
+    task.result()
 
 
 def _registry(cluster: Cluster, tell: Saw) -> kopf.OperatorRegistry:
@@ -122,6 +156,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 360
     settings.networking.request_timeout = 30
+    settings.queueing.idle_timeout = 1
+    settings.queueing.exit_timeout = 0.5
     settings.networking.enforce_retry_after = True
     settings.networking.error_backoffs = _Endless()
     for kind in CHILDREN:
