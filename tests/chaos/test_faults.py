@@ -210,6 +210,7 @@ def test_an_expired_resource_version_is_begun_anew(
             return gone
         return None
 
+    until(lambda: {resource(asked) for asked in proxy.streams()} == KINDS)
     proxy.rule = once
     proxy.cut()
     until(lambda: expired == KINDS)

@@ -33,6 +33,8 @@ PATIENT = frozenset({"Contested", "NamespaceTerminating"})
 """Reasons to wait that are no failures: the time is given, and does not grow."""
 CRD_PATIENCE = 2.0
 """Seconds between two looks for the CRD, where the operator was there first."""
+TOGETHER = 0.1
+"""Seconds that a change of a child waits for others: a rollout has many, and one pass and one status do for all."""
 FIRST_LOOK = 2.0
 """Seconds after watches were begun anew when the lists are read: a deletion in between is told by no watch."""
 SETTLING = 10.0
@@ -60,7 +62,7 @@ class Operator:
         if kind == WAKALASERVICE:
             self.queue.wake((metadata["namespace"], metadata["name"]))
         elif (owner := controller_of(obj)) is not None and owner.get("kind") == WAKALASERVICE.kind:
-            self.queue.wake((metadata["namespace"], owner["name"]))
+            self.queue.wake((metadata["namespace"], owner["name"]), after=TOGETHER)
 
     async def _work(self, key: Key) -> None:
         current_service.set("/".join(key))

@@ -28,6 +28,8 @@ __all__ = ["Saw", "watch"]
 logger = logging.getLogger(__name__)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before watches that failed are begun anew; doubled while they fail again."""
+COMING_UP = 20.0
+"""Seconds until all watches are there."""
 LOOK = 0.5
 """Seconds between two looks whether all watches are alive."""
 WATCHER = "watcher for "
@@ -75,6 +77,8 @@ async def _one_life(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> st
     def tell(kind: Kind, event: str | None, obj: dict[str, Any]) -> None:
         over_there(saw, kind, event, obj)
 
+    count = (1 + len(CHILDREN)) * max(len(namespaces), 1)
+
     def live() -> None:
         operator = kopf.operator(
             registry=_registry(cluster, tell),
@@ -85,7 +89,9 @@ async def _one_life(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> st
             stop_flag=stop,
         )
         try:
-            asyncio.run(_until_a_watch_dies(operator, lambda why: over_there(end, why)))
+            asyncio.run(
+                _until_a_watch_dies(operator, lambda why: over_there(end, why), count=count)
+            )
         except Exception as error:  # noqa: BLE001 - whatever ends the watches, they are begun anew
             over_there(end, f"they failed with {type(error).__name__}")
         else:
@@ -99,9 +105,9 @@ async def _one_life(cluster: Cluster, namespaces: Sequence[str], saw: Saw) -> st
 
 
 async def _until_a_watch_dies(
-    operator: Coroutine[Any, Any, None], died: Callable[[str], None]
+    operator: Coroutine[Any, Any, None], died: Callable[[str], None], *, count: int
 ) -> None:
-    """Run kopf until it ends or one of its watches does.
+    """Run kopf until it ends or one of its `count` watches does, or does not come up.
 
     A watch that is answered with 404 or 410 ends its task, and kopf goes on without it, deaf for that kind (tried on 1.45.2):
     nobody but the list of tasks tells. That kopf then takes ten seconds and more to end is why `died` is told first.
@@ -109,15 +115,16 @@ async def _until_a_watch_dies(
     # What died is said by `died`; asyncio would say it again, with a page of traceback for each.
     asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
     task = asyncio.create_task(operator)
-    seen: set[str] = set()
+    patience = time.monotonic() + COMING_UP
     while not task.done():
         await asyncio.wait({task}, timeout=LOOK)
-        alive = {t.get_name() for t in asyncio.all_tasks() if t.get_name().startswith(WATCHER)}
-        if dead := seen - alive:
-            died(f"{', '.join(sorted(dead))} has died")
+        alive = sum(one.get_name().startswith(WATCHER) for one in asyncio.all_tasks())
+        if alive == count:
+            patience = 0.0
+        elif time.monotonic() > patience:
+            died(f"{count - alive} of {count} have ended")
             task.cancel()
             return
-        seen = alive
     task.result()
 
 
