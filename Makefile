@@ -6,7 +6,7 @@ RUN := PYTHONPATH=operator:. $(BIN)/python
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench crds golden image format
+.PHONY: help up down test check bench soak crds golden image format
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -41,8 +41,12 @@ crds: $(VENV)/ready ## Write crds/ and what the charts take from it
 	$(RUN) -m wakala_api.crd
 	$(RUN) -m charts.render
 
-bench: $(VENV)/ready ## Measure rendering and validating (figures in bench/README.md)
-	$(RUN) bench/render.py
+bench: $(VENV)/ready ## Measure beside an operator on controller-runtime (figures in bench/README.md)
+	$(RUN) -m bench services
+
+soak: $(VENV)/ready ## The faults that last minutes, and 5,000 services at rest (needs the extra `bench`)
+	$(BIN)/python -m pytest -m soak tests
+	$(RUN) -m bench idle
 
 image: $(VENV)/ready ## Build the images; needs no Docker daemon
 	image/build

@@ -167,7 +167,7 @@ def _build(name: str, component: Component, target: Path, say: Callable[[str], N
         process = subprocess.Popen(
             [*command, component.package],
             cwd=component.module,
-            env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
+            env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

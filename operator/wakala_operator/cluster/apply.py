@@ -97,6 +97,7 @@ async def put(
     *,
     adopter: str,
     scale: Scale | None = None,
+    claimed: bool = False,
 ) -> Put:
     """Make `wanted` true.
 
@@ -105,6 +106,7 @@ async def put(
         wanted: the object, without our bookkeeping annotations.
         live: the object as it was last seen; None when it was not.
         adopter: name of the service, for adoption.
+        claimed: whether `live` is what `claim` has just answered, so that it need not be asked again.
         scale: for a Deployment whose count belongs to an autoscaler, its bounds.
 
     Raises:
@@ -113,8 +115,9 @@ async def put(
     """
     created = False
     for attempt in range(1, TRIES + 1):
-        if live is None:
+        if live is None and not claimed:
             live = await claim(cluster, wanted, adopter)
+        claimed = False
         try:
             if live is None:
                 live, created = await _create(cluster, wanted, scale), True

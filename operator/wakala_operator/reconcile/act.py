@@ -76,11 +76,14 @@ def pending(desired: Sequence[Object], seen: Observation) -> tuple[str, ...]:
 async def act(world: World, memory: Memory, seen: Observation, desired: Sequence[Object]) -> Acted:
     """Write what differs, then prune."""
     acted = Acted()
-    if refusal := await _foreseen(world, seen, desired):
-        acted.outcomes.append(refusal)
+    try:
+        claimed = await _foreseen(world, seen, desired)
+    except ClusterError as error:
+        acted.outcomes.append(outcome_of(error))
         return acted
     for wanted in desired:
-        acted.outcomes.append(await _one(world, memory, seen, wanted, acted.decided))
+        claims = claimed.get(wanted["kind"], ())
+        acted.outcomes.append(await _one(world, memory, seen, wanted, claims, acted.decided))
         if not isinstance(acted.outcomes[-1], Done) and wanted["kind"] == "ConfigMap":
             return acted  # the pods would start without their settings
     for child in plan_prune(desired, seen.children, seen.raw["metadata"]["uid"]):
@@ -89,21 +92,27 @@ async def act(world: World, memory: Memory, seen: Observation, desired: Sequence
     return acted
 
 
-async def _foreseen(world: World, seen: Observation, desired: Sequence[Object]) -> Outcome | None:
-    """What would fail half-way: names that are taken, and a patched template that the API server refuses."""
+async def _foreseen(
+    world: World, seen: Observation, desired: Sequence[Object]
+) -> dict[str, tuple[Object | None]]:
+    """What would fail half-way is found out first: names that are taken, a patched template that is refused.
+
+    Returns:
+        by kind, for each object that was not seen, what stands at its name: one that may be taken over, or None.
+
+    Raises:
+        ClusterError: it would fail.
+    """
     service = _service(seen)
     absent = [wanted for wanted in desired if seen.child(wanted) is None]
     patched = service.spec.pod_template_patch is not None
     tries = [wanted for wanted in desired if patched and wanted["kind"] == "Deployment"]
     changed = [w for w in tries if not isinstance(plan_child(w, seen.child(w)), Keep)]
-    try:
-        if len(absent) > 1 or (absent and len(desired) > len(absent)):
-            await asyncio.gather(*(claim(world.cluster, w, service.metadata.name) for w in absent))
-        for wanted in changed:
-            await world.cluster.apply(wanted, dry_run=True)
-    except ClusterError as error:
-        return outcome_of(error)
-    return None
+    name = service.metadata.name
+    found = await asyncio.gather(*(claim(world.cluster, wanted, name) for wanted in absent))
+    for wanted in changed:
+        await world.cluster.apply(wanted, dry_run=True)
+    return {wanted["kind"]: (live,) for wanted, live in zip(absent, found, strict=True)}
 
 
 def _service(seen: Observation) -> WakalaService:
@@ -113,10 +122,15 @@ def _service(seen: Observation) -> WakalaService:
 
 
 async def _one(
-    world: World, memory: Memory, seen: Observation, wanted: Object, decided: list[Decided]
+    world: World,
+    memory: Memory,
+    seen: Observation,
+    wanted: Object,
+    claims: tuple[Object | None] | tuple[()],
+    decided: list[Decided],
 ) -> Outcome:
     """Bring one child to what is wanted, unless somebody keeps changing it back."""
-    live = seen.child(wanted)
+    live = claims[0] if claims else seen.child(wanted)
     name = f"{wanted['kind']} {wanted['metadata']['name']}"
     step = plan_child(wanted, live)
     drift = step.drift if isinstance(step, Apply) else ()
@@ -139,13 +153,20 @@ async def _one(
         else None
     )
     try:
-        done = await put(world.cluster, wanted, live, adopter=service.metadata.name, scale=scale)
+        done = await put(
+            world.cluster,
+            wanted,
+            live,
+            adopter=service.metadata.name,
+            scale=scale,
+            claimed=bool(claims),
+        )
     except ClusterError as error:
         return outcome_of(error)
     world.store.saw(kind_of(wanted), None, done.live)
     for difference in done.drift:
         memory.contest = corrected(memory.contest, f"{name} {difference.path}", now)
-    decided += _told(name, done, live)
+    decided += _told(name, done, seen.child(wanted))
     return Done()
 
 
