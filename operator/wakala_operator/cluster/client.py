@@ -1,4 +1,4 @@
-"""A thin client: the kubernetes package's asyncio transport, paths from our table of kinds, plain dictionaries.
+"""A thin client: the kubernetes package's way to find and enter a cluster, aiohttp, plain dictionaries.
 
 Discovery is not needed, as all our kinds are known; every request has a time limit; every failure is one of
 `cluster.errors`.
@@ -7,6 +7,7 @@ Discovery is not needed, as all our kinds are known; every request has a time li
 import asyncio
 import json
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from aiohttp.connector import Connection
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.dynamic.client import DynamicClient
 
 from wakala_api.names import MANAGER
 from wakala_operator.cluster.errors import ClusterError, NotLeading, Throttled, translated
@@ -32,6 +32,8 @@ TIMEOUT = 30.0
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 SERVICE_ACCOUNT_TOKEN = f"{_ACCOUNT}/token"
 PAGE = 500
+CONNECTIONS = 32
+"""Connections to the API server at most; each costs 128 KiB for TLS (measured), and a pass uses a few."""
 URGENT = f"/apis/{LEASE.api_version}/"
 """Requests for the Lease decide who writes, and so ask nobody; they also do not wait when others are told to."""
 
@@ -69,11 +71,19 @@ class Listed:
 class Cluster:
     """The API server, as far as we talk to it."""
 
-    def __init__(self, api: kubernetes_client.ApiClient, asked: Asked) -> None:
-        """Talk through `api`, whose configuration says where and as whom; each request is told to `asked`."""
+    def __init__(
+        self,
+        configuration: kubernetes_client.Configuration,
+        session: aiohttp.ClientSession,
+        *,
+        agent: str,
+        asked: Asked,
+    ) -> None:
+        """Talk over `session` to where `configuration` says, as `agent`; each request is told to `asked`."""
+        self._configuration = configuration
+        self._session = session
+        self._agent = agent
         self._asked = asked
-        self._configuration = api.configuration
-        self._dynamic = DynamicClient(api)
         self._not_before = 0.0
 
     async def credentials(self) -> Credentials:
@@ -90,7 +100,13 @@ class Cluster:
         )
 
     async def _request(
-        self, method: str, where: str, body: Any = None, **more: Any
+        self,
+        method: str,
+        where: str,
+        body: Any = None,
+        *,
+        content: str = "application/json",
+        query: dict[str, str | None] | None = None,
     ) -> dict[str, Any]:
         """One request, counted; 429 makes all later ones wait for as long as the API server asks.
 
@@ -102,18 +118,33 @@ class Cluster:
             await asyncio.sleep(wait)
         began, code = time.monotonic(), "none"
         try:
-            answer = await self._dynamic.request(
-                method, where, body=body, serialize=False, _request_timeout=TIMEOUT, **more
-            )
-            code = str(answer.status)
-            return dict(json.loads(await answer.read()))
-        except ApiException as error:
-            code = str(error.status or "none")
-            raise self._heeded(translated(error)) from None
-        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
-            raise translated(error) from None
+            async with self._session.request(
+                method,
+                self._configuration.host + where,
+                params={name: value for name, value in (query or {}).items() if value is not None},
+                data=None if body is None else json.dumps(body),
+                headers=await self._headers(content),
+            ) as answer:
+                code = str(answer.status)
+                text = await answer.read()
+                if answer.ok:
+                    return dict(json.loads(text))
+                error = ApiException(status=answer.status, reason=answer.reason)
+                error.body, error.headers = text.decode(errors="replace"), answer.headers
+                raise self._heeded(translated(error))
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as failure:
+            raise translated(failure) from None
         finally:
             self._asked(method, code, time.monotonic() - began)
+
+    async def _headers(self, content: str) -> dict[str, str]:
+        """Who we are, with a token that is read anew when it is renewed, and what we send."""
+        sent = {"Content-Type": content, "Accept": "application/json", "User-Agent": self._agent}
+        found = self._configuration
+        bearer = await found.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if bearer:
+            sent["Authorization"] = bearer
+        return sent
 
     def _heeded(self, error: ClusterError) -> ClusterError:
         """The error, after what it asks of later requests was noted."""
@@ -153,9 +184,11 @@ class Cluster:
             answer = await self._request(
                 "get",
                 path(kind, namespace),
-                label_selector=labels,
-                limit=most or PAGE,
-                _continue=token,
+                query={
+                    "labelSelector": labels,
+                    "limit": str(most or PAGE),
+                    "continue": token,
+                },
             )
             items += [
                 {"apiVersion": kind.api_version, "kind": kind.kind} | item
@@ -184,10 +217,12 @@ class Cluster:
             "patch",
             path(kind_of(obj), metadata["namespace"], metadata["name"]),
             obj,
-            content_type="application/apply-patch+yaml",
-            field_manager=manager,
-            force_conflicts="true" if force else "false",
-            dry_run="All" if dry_run else None,
+            content="application/apply-patch+yaml",
+            query={
+                "fieldManager": manager,
+                "force": "true" if force else "false",
+                "dryRun": "All" if dry_run else None,
+            },
         )
 
     async def delete(self, obj: dict[str, Any]) -> None:
@@ -230,8 +265,8 @@ class Cluster:
             "patch",
             f"{where}/status",
             ops,
-            content_type="application/json-patch+json",
-            field_manager=MANAGER,
+            content="application/json-patch+json",
+            query={"fieldManager": MANAGER},
         )
 
     async def create(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
@@ -241,7 +276,7 @@ class Cluster:
             AlreadyThere: it is.
         """
         return await self._request(
-            "post", path(kind, obj["metadata"]["namespace"]), obj, field_manager=MANAGER
+            "post", path(kind, obj["metadata"]["namespace"]), obj, query={"fieldManager": MANAGER}
         )
 
     async def replace(self, kind: Kind, obj: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +287,7 @@ class Cluster:
         """
         metadata = obj["metadata"]
         where = path(kind, metadata["namespace"], metadata["name"])
-        return await self._request("put", where, obj, field_manager=MANAGER)
+        return await self._request("put", where, obj, query={"fieldManager": MANAGER})
 
     async def merge(
         self,
@@ -268,8 +303,8 @@ class Cluster:
             "patch",
             path(kind, namespace, name),
             change,
-            content_type="application/merge-patch+json",
-            dry_run="All" if dry_run else None,
+            content="application/merge-patch+json",
+            query={"dryRun": "All" if dry_run else None},
         )
 
 
@@ -309,11 +344,18 @@ async def connected(
         await kubernetes_config.load_kube_config(
             kubeconfig or None, context=context or None, client_configuration=configuration
         )
-    async with kubernetes_client.ApiClient(configuration) as api:
-        await api.rest_client.close()
-        api.rest_client = _Transport(configuration, may_write)
-        api.user_agent = f"{MANAGER}/{identity}" if identity else MANAGER
-        yield Cluster(api, asked)
+    connector = _Fenced(
+        may_write,
+        limit=CONNECTIONS,
+        ssl=RESTClientObject(configuration).ssl_context,
+    )
+    agent = f"{MANAGER}/{identity}" if identity else MANAGER
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+        trust_env=bool(urllib.request.getproxies()),  # asked at each request, and seldom of use
+    ) as session:
+        yield Cluster(configuration, session, agent=agent, asked=asked)
 
 
 class _Fenced(aiohttp.TCPConnector):
@@ -335,19 +377,6 @@ class _Fenced(aiohttp.TCPConnector):
             connection.close()
             raise NotLeading("another process leads, and this one writes no more")
         return connection
-
-
-class _Transport(RESTClientObject):  # type: ignore[misc]
-    """The kubernetes package's transport over our connector."""
-
-    def __init__(
-        self, configuration: kubernetes_client.Configuration, may_write: Callable[[], bool]
-    ) -> None:
-        super().__init__(configuration)
-        self._may_write = may_write
-
-    def _create_connector(self) -> aiohttp.TCPConnector:
-        return _Fenced(self._may_write, limit=self.maxsize, ssl=self.ssl_context)
 
 
 def own_namespace() -> str:

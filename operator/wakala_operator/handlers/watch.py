@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -167,9 +167,43 @@ def _settings() -> kopf.OperatorSettings:
     settings.queueing.exit_timeout = 0.5
     settings.networking.enforce_retry_after = True
     settings.networking.error_backoffs = _Endless()
+    settings.persistence.diffbase_storage = _NoBase()
+    settings.persistence.progress_storage = _NoProgress()
     for kind in CHILDREN:
         settings.watching.label_selectors[_resource(kind)] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
     return settings
+
+
+class _NoBase(kopf.DiffBaseStorage):
+    """No copy of each object to tell changes by, which `on.event` does not ask for: a tenth of our time (measured)."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return cast("kopf.BodyEssence", {})
+
+    def fetch(self, **_: Any) -> None:
+        return
+
+    def store(self, **_: Any) -> None:
+        return
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """No progress of handlers, which `on.event` does not have."""
+
+    def fetch(self, **_: Any) -> None:
+        return
+
+    def store(self, **_: Any) -> None:
+        return
+
+    def purge(self, **_: Any) -> None:
+        return
+
+    def touch(self, **_: Any) -> None:
+        return
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
 
 
 class _Endless:
