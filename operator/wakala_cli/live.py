@@ -14,7 +14,8 @@ from wakala_cli.documents import Document
 from wakala_cli.verdict import judge
 from wakala_operator.build.context import Build
 from wakala_operator.build.desired import desired
-from wakala_operator.cluster.client import Cluster, connected
+from wakala_operator.cluster.client import Cluster
+from wakala_operator.cluster.connection import connected
 from wakala_operator.cluster.errors import ClusterError, NotFound
 from wakala_operator.judge.plan import plan_prune
 from wakala_operator.kinds import CHILDREN, DEPLOYMENT, WAKALASERVICE, kind_of

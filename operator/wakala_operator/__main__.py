@@ -10,7 +10,7 @@ from kubernetes.aio.config import ConfigException
 from pydantic import ValidationError
 
 from wakala_operator import metrics
-from wakala_operator.cluster.client import connected
+from wakala_operator.cluster.connection import connected
 from wakala_operator.cluster.lease import Claim
 from wakala_operator.handlers.run import run
 from wakala_operator.logging import set_up

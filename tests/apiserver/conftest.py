@@ -13,7 +13,8 @@ from wakala_api.problems import read
 from wakala_api.service import WakalaService
 from wakala_operator.build.context import Build
 from wakala_operator.build.desired import desired
-from wakala_operator.cluster.client import Cluster, connected
+from wakala_operator.cluster.client import Cluster
+from wakala_operator.cluster.connection import connected
 
 Object = dict[str, Any]
 Wanted = Callable[..., dict[str, Object]]

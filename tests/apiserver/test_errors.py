@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from wakala_operator.cluster import client as client_module
-from wakala_operator.cluster.client import connected
+from wakala_operator.cluster.connection import connected
 from wakala_operator.cluster.errors import (
     AlreadyThere,
     ClusterError,

@@ -15,7 +15,7 @@ from tests.support.api import Api, condition, service
 from tests.support.audit import entries, position
 from tests.support.operator import Operator, settle
 from tests.support.until import until
-from wakala_operator.cluster.client import connected
+from wakala_operator.cluster.connection import connected
 from wakala_operator.cluster.errors import NotLeading
 from wakala_operator.cluster.lease import DURATION, Claim, Election, lead
 from wakala_operator.kinds import CONFIG_MAP

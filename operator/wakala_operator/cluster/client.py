@@ -7,33 +7,23 @@ Discovery is not needed, as all our kinds are known; every request has a time li
 import asyncio
 import json
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import kubernetes.aio.config as kubernetes_config
-from aiohttp.connector import Connection
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.client.rest import RESTClientObject
 
 from wakala_api.names import MANAGER
-from wakala_operator.cluster.errors import ClusterError, NotLeading, Throttled, translated
+from wakala_operator.cluster.errors import ClusterError, Throttled, translated
 from wakala_operator.kinds import LEASE, Kind, kind_of, path
 
-__all__ = ["Asked", "Cluster", "Credentials", "Listed", "connected", "own_namespace"]
+__all__ = ["TIMEOUT", "URGENT", "Asked", "Cluster", "Credentials", "Listed"]
 
 TIMEOUT = 30.0
 """Seconds a request may take."""
-_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-SERVICE_ACCOUNT_TOKEN = f"{_ACCOUNT}/token"
 PAGE = 500
-CONNECTIONS = 32
-"""Connections to the API server at most; each costs 128 KiB for TLS (measured), and a pass uses a few."""
 URGENT = f"/apis/{LEASE.api_version}/"
 """Requests for the Lease decide who writes, and so ask nobody; they also do not wait when others are told to."""
 
@@ -306,86 +296,3 @@ class Cluster:
             content="application/merge-patch+json",
             query={"dryRun": "All" if dry_run else None},
         )
-
-
-def _always() -> bool:
-    return True
-
-
-def _unheard(_: str, __: str, ___: float) -> None:
-    return
-
-
-@asynccontextmanager
-async def connected(
-    kubeconfig: str = "",
-    context: str = "",
-    *,
-    identity: str = "",
-    may_write: Callable[[], bool] = _always,
-    asked: Asked = _unheard,
-) -> AsyncIterator[Cluster]:
-    """A client for the pod's own ServiceAccount (its token is read again as it is renewed) or a kubeconfig.
-
-    Args:
-        kubeconfig: path; empty: the ServiceAccount where there is one, else the usual places.
-        context: context in the kubeconfig; empty: its current one.
-        identity: which process this is, for the audit log.
-        may_write: asked right before a write is sent; a write that may not be is not sent.
-        asked: told of every request.
-
-    Raises:
-        kubernetes.aio.config.ConfigException: there is neither.
-    """
-    configuration = kubernetes_client.Configuration()
-    if not (kubeconfig or context) and _in_pod():
-        kubernetes_config.load_incluster_config(client_configuration=configuration)
-    else:
-        await kubernetes_config.load_kube_config(
-            kubeconfig or None, context=context or None, client_configuration=configuration
-        )
-    connector = _Fenced(
-        may_write,
-        limit=CONNECTIONS,
-        ssl=RESTClientObject(configuration).ssl_context,
-    )
-    agent = f"{MANAGER}/{identity}" if identity else MANAGER
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-        trust_env=bool(urllib.request.getproxies()),  # asked at each request, and seldom of use
-    ) as session:
-        yield Cluster(configuration, session, agent=agent, asked=asked)
-
-
-class _Fenced(aiohttp.TCPConnector):
-    """Asks whether a write may be sent once its connection is there: the last moment before it is written to it."""
-
-    def __init__(self, may_write: Callable[[], bool], **more: Any) -> None:
-        super().__init__(**more)
-        self._may_write = may_write
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp names it
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        reads = req.method == "GET" or req.url.path.startswith(URGENT)
-        if not reads and not self._may_write():
-            connection.close()
-            raise NotLeading("another process leads, and this one writes no more")
-        return connection
-
-
-def own_namespace() -> str:
-    """The namespace of the pod we run in; `default` outside of one."""
-    try:
-        return Path(_ACCOUNT, "namespace").read_text().strip() or "default"
-    except OSError:
-        return "default"
-
-
-def _in_pod() -> bool:
-    return Path(SERVICE_ACCOUNT_TOKEN).exists()

@@ -12,7 +12,8 @@ from typing import Any
 
 from wakala_api.names import LABEL_MANAGED_BY, MANAGED_BY
 from wakala_operator import metrics
-from wakala_operator.cluster.client import Cluster, own_namespace
+from wakala_operator.cluster.client import Cluster
+from wakala_operator.cluster.connection import own_namespace
 from wakala_operator.cluster.errors import ClusterError, Forbidden, NotFound
 from wakala_operator.cluster.lease import Claim, Election, lead
 from wakala_operator.handlers.watch import watch
