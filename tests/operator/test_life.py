@@ -424,7 +424,7 @@ def test_a_settled_service_and_a_restart_over_it_write_nothing(
     ready(api, "b")
     settle(2)
     since = position(api.cluster.audit_log)
-    settle(10)
+    settle(62)
     assert writes(api.cluster.audit_log, since, namespace=api.namespace) == []
     assert operator.stop() == 0
     operator.start()
