@@ -13,7 +13,7 @@ from wakala_api.service import WakalaService
 from wakala_cli.documents import Document
 from wakala_cli.verdict import judge
 from wakala_operator.build.context import Build
-from wakala_operator.build.desired import desired
+from wakala_operator.build.desired import desired, with_references
 from wakala_operator.cluster.client import Cluster
 from wakala_operator.cluster.connection import connected
 from wakala_operator.cluster.errors import ClusterError, NotFound
@@ -147,7 +147,7 @@ async def differing(
                 update={"metadata": service.metadata.model_copy(update={"uid": ""})}
             )
         deployment = await _live(cluster, DEPLOYMENT, metadata["namespace"], metadata["name"])
-        wanted = desired(Build(service, _references(deployment)))
+        wanted = with_references(desired(Build(service)), _references(deployment))
         for obj in wanted:
             before = await _live(
                 cluster, kind_of(obj), metadata["namespace"], obj["metadata"]["name"]

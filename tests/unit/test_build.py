@@ -1,12 +1,11 @@
 """What a spec becomes, decided without a cluster."""
 
-import dataclasses
 import json
 
 import pytest
 
 from tests.unit.builds import build, built, container, pod
-from wakala_operator.build.desired import desired, referred
+from wakala_operator.build.desired import desired, referred, with_references
 from wakala_operator.build.references import Reference
 
 
@@ -133,7 +132,11 @@ def test_a_changed_setting_or_reference_changes_the_template():
 
     assert template(one) == template(build())
     assert template(one) != template(build(runtime={"threads": 51}))
-    assert template(one) != template(dataclasses.replace(one, references="d1gest"))
+    marked = with_references(desired(one), "d1gest")
+    assert desired(one) != marked
+    assert [o for o in marked if o["kind"] != "Deployment"] == [
+        o for o in desired(one) if o["kind"] != "Deployment"
+    ]
 
 
 def test_references_are_found_wherever_they_stand():
@@ -162,7 +165,7 @@ def test_references_are_found_wherever_they_stand():
             }
         },
     }
-    assert referred(build(**spec)) == tuple(
+    assert referred(desired(build(**spec))) == tuple(
         sorted(
             [
                 Reference("Secret", "s", "k"),

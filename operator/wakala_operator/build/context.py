@@ -32,12 +32,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One service, and the one fact about the cluster that its objects depend on."""
+    """One service, and what several builders ask of it."""
 
     service: WakalaService
     """The service, parsed."""
-    references: str = ""
-    """Digest of the Secrets and ConfigMaps that the pods read; "" when not known, as offline."""
 
     @property
     def spec(self) -> WakalaServiceSpec:

@@ -8,7 +8,6 @@ proxies learn of it, then finishes what runs.
 from typing import Final
 
 from wakala_api.names import (
-    ANNOTATION_REFERENCES,
     ANNOTATION_RUNTIME,
     CONTAINER,
     RUNTIME_DIRECTORY,
@@ -30,7 +29,7 @@ MARGIN: Final = 5
 
 
 def pod_template(build: Build) -> Object:
-    """The pod template with the patch laid over it, checked, and with the digests that make a changed setting roll out.
+    """The pod template with the patch laid over it, checked, and with the digest that makes a changed setting roll out.
 
     Raises:
         Refused: the patch asks for what a writer of services may not have, or memory does not fit.
@@ -42,9 +41,7 @@ def pod_template(build: Build) -> Object:
     if build.spec.pod_template_patch is not None:
         template = lay_over(template, build.spec.pod_template_patch)
         template_rules.check(template, build)
-    digests = {ANNOTATION_RUNTIME: content_hash(build), ANNOTATION_REFERENCES: build.references}
-    annotations = template["metadata"]["annotations"]
-    annotations |= {name: digest for name, digest in digests.items() if digest}
+    template["metadata"]["annotations"] |= {ANNOTATION_RUNTIME: content_hash(build)}
     return template
 
 

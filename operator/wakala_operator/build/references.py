@@ -24,17 +24,12 @@ class Reference:
     """Whether pods start without it."""
 
 
-def references(template: Object, *, own: str) -> tuple[Reference, ...]:
-    """All references of a pod template, sorted, each once.
-
-    Args:
-        template: the pod template, patched.
-        own: name of the runtime ConfigMap, whose content the template carries a digest of already.
-    """
+def references(template: Object) -> tuple[Reference, ...]:
+    """All references of a pod template, patched as it may be: sorted, each once."""
     pod = as_map(template.get("spec"))
     found = {r for container in containers(pod) for r in _of_container(container)}
     found |= {r for volume in as_maps(pod.get("volumes")) for r in _of_volume(volume)}
-    return tuple(sorted(r for r in found if (r.kind, r.name) != ("ConfigMap", own)))
+    return tuple(sorted(found))
 
 
 def _of_container(container: Object) -> Iterator[Reference]:

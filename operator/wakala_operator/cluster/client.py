@@ -23,7 +23,8 @@ __all__ = ["TIMEOUT", "URGENT", "Asked", "Cluster", "Credentials", "Listed"]
 
 TIMEOUT = 30.0
 """Seconds a request may take."""
-PAGE = 500
+PAGE = 100
+"""Objects of a list read at once: reading more would hold the loop up for longer than an edit should wait."""
 URGENT = f"/apis/{LEASE.api_version}/"
 """Requests for the Lease decide who writes, and so ask nobody; they also do not wait when others are told to."""
 

@@ -8,9 +8,9 @@ import logging
 import random
 from typing import Any
 
-from wakala_api.service import WakalaService
 from wakala_operator.build.context import Build, Refused
-from wakala_operator.build.desired import desired, referred
+from wakala_operator.build.desired import desired, referred, with_references
+from wakala_operator.build.references import Reference
 from wakala_operator.cluster.errors import ClusterError, Conflict, NotFound
 from wakala_operator.cluster.status import write_status
 from wakala_operator.judge import conditions
@@ -56,8 +56,9 @@ async def _decide_and_act(
         said = "; ".join(str(problem) for problem in seen.problems)
         return Acted([Stalled("SpecInvalid", f"the spec can't be read: {said}")]), ()
     try:
-        digest, rolled = await _referred(world, memory, seen, seen.service)
-        wanted = desired(Build(seen.service, digest))
+        wanted = desired(Build(seen.service))
+        digest, rolled = await _referred(world, memory, seen, referred(wanted))
+        wanted = with_references(wanted, digest)
     except Refused as refusal:
         return Acted([Stalled(refusal.reason, str(refusal))]), ()
     except ClusterError as error:
@@ -70,16 +71,15 @@ async def _decide_and_act(
 
 
 async def _referred(
-    world: World, memory: Memory, seen: Observation, service: WakalaService
+    world: World, memory: Memory, seen: Observation, asked: tuple[Reference, ...]
 ) -> tuple[str, list[Decided]]:
     """The digest of what the pods read, read again when it is due, and what is to be said about a change."""
-    asked = referred(Build(service))
     now = world.monotonic()
     old = memory.referred
     due = now - memory.referred_at >= world.settings.references_seconds * 0.9
     if old is not None and asked == memory.asked and not due:
         return old.digest, []
-    fresh = await read_references(world.cluster, service.metadata.namespace, asked)
+    fresh = await read_references(world.cluster, seen.raw["metadata"]["namespace"], asked)
     memory.asked, memory.referred, memory.referred_at = asked, fresh, now
     return fresh.digest, _changes(old, fresh) if seen.children else []
 
