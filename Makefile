@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PYTHONPATH=operator:. $(BIN)/python
 TESTS ?= tests
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test check bench soak crds golden image format
@@ -23,7 +24,7 @@ down: $(VENV)/ready ## End what `make up` started
 	$(RUN) -m devcluster.demo down
 
 test: check ## Run everything that must hold before a change lands
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: $(VENV)/ready ## Format, lint, types, import contracts, generated files: nothing is changed
 	$(BIN)/ruff format --check --quiet .

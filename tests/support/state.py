@@ -12,7 +12,7 @@ Object = dict[str, Any]
 ADDRESSES = ("clusterIP", "clusterIPs")
 SALTED = ("wakala.com/applied", "wakala.com/references-hash")
 """Digests over a UID, and so another one in each namespace; that they are there is compared."""
-CONTROLLERS = {"kube-controller-manager", "kube-scheduler", "kwok"}
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kwok")
 
 
 def listed(cluster: Cluster, kind: str, **query: str) -> list[Object]:
@@ -24,7 +24,9 @@ def listed(cluster: Cluster, kind: str, **query: str) -> list[Object]:
 def version(cluster: Cluster, kind: str) -> str:
     """Where `versions` begins to tell of what comes after this moment."""
     root, plural = PATHS[kind]
-    return str(Api(cluster).call("GET", f"{root}/{plural}", limit="1")["metadata"]["resourceVersion"])
+    return str(
+        Api(cluster).call("GET", f"{root}/{plural}", limit="1")["metadata"]["resourceVersion"]
+    )
 
 
 def versions(cluster: Cluster, kind: str, since: str) -> list[Object]:
@@ -103,7 +105,7 @@ def _plain(kind: str, obj: Object, service: Object) -> Object:
     body["managers"] = {
         f"{entry['manager']} {entry['operation']} {entry.get('subresource', '')}": entry["fieldsV1"]
         for entry in metadata.get("managedFields", [])
-        if entry["manager"] not in CONTROLLERS
+        if not entry["manager"].startswith(CONTROLLERS)
     }
     text = json.dumps(body, sort_keys=True).replace(service["metadata"]["uid"], "THE-SERVICE")
     return dict(json.loads(text))
