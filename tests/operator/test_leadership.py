@@ -91,7 +91,9 @@ def test_only_the_holder_writes_and_the_other_is_warm(pair: Pair, api: Api) -> N
     settle(2)
     written = [
         e for e in entries(api.cluster.audit_log, since)
-        if e["verb"] in WRITES and "wakala-operator/" in e.get("userAgent", "")
+        if e["verb"] in WRITES
+        and "wakala-operator/" in e.get("userAgent", "")
+        and e["objectRef"].get("namespace") == api.namespace
     ]  # fmt: skip
     assert {e["userAgent"].split("/")[1] for e in written} == {leader}
     assert not leads(pair.standby)

@@ -205,3 +205,21 @@ async def test_what_waits_is_counted_with_its_age():
     await asyncio.sleep(0.05)
     assert queue.due() == 2
     assert queue.oldest() >= 0.05
+
+
+@pytest.mark.parametrize("_", range(20))
+async def test_an_end_while_everything_happens_is_an_end(_):
+    """A cancellation that comes together with news must not be lost: the process would never stop."""
+
+    async def work(key):
+        try:
+            await asyncio.sleep(0.001)
+        finally:
+            queue.wake(key)
+
+    queue = Queue(work, workers=16)
+    async with asyncio.timeout(5):
+        async with working(queue):
+            for key in range(40):
+                queue.wake(key)
+            await asyncio.sleep(0.02)

@@ -19,7 +19,7 @@ from wakala_api.names import MANAGER
 from wakala_operator.cluster.errors import ClusterError, Throttled, translated
 from wakala_operator.kinds import LEASE, Kind, kind_of, path
 
-__all__ = ["TIMEOUT", "URGENT", "Asked", "Cluster", "Credentials", "Listed"]
+__all__ = ["URGENT", "Asked", "Cluster", "Credentials", "Listed"]
 
 TIMEOUT = 30.0
 """Seconds a request may take."""
@@ -115,6 +115,7 @@ class Cluster:
                 params={name: value for name, value in (query or {}).items() if value is not None},
                 data=None if body is None else json.dumps(body),
                 headers=await self._headers(content),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT),
             ) as answer:
                 code = str(answer.status)
                 text = await answer.read()

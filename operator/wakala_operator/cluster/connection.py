@@ -13,7 +13,7 @@ from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.rest import RESTClientObject
 
 from wakala_api.names import MANAGER
-from wakala_operator.cluster.client import TIMEOUT, URGENT, Asked, Cluster
+from wakala_operator.cluster.client import URGENT, Asked, Cluster
 from wakala_operator.cluster.errors import NotLeading
 
 __all__ = ["connected", "own_namespace"]
@@ -68,7 +68,6 @@ async def connected(
     agent = f"{MANAGER}/{identity}" if identity else MANAGER
     async with aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
         trust_env=bool(urllib.request.getproxies()),  # asked at each request, and seldom of use
     ) as session:
         yield Cluster(configuration, session, agent=agent, asked=asked)

@@ -28,9 +28,9 @@ __all__ = ["Saw", "watch"]
 logger = logging.getLogger(__name__)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before watches that failed are begun anew; doubled while they fail again."""
-COMING_UP = 20.0
+COMING_UP = 10.0
 """Seconds until all watches are there."""
-LOOK = 0.5
+LOOK = 0.2
 """Seconds between two looks whether all watches are alive."""
 WATCHER = "watcher for "
 """How kopf's names for the tasks of its watches begin."""

@@ -110,8 +110,10 @@ class Queue(Generic[Key]):
                     return key
                 wait = due - _now()
                 break
+            # Not wait_for: on Python 3.11 it swallows a cancellation that comes as the event is set, and never ends.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     def _ready(self) -> list[tuple[float, int, Key]]:
         """The first entry that still holds and whose key is free; keys that are being looked at wait aside."""
