@@ -1,5 +1,6 @@
 """The API server fails in every way it can: the operator waits, comes back, and the status stays true."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -259,3 +260,30 @@ def test_neither_page_fails_because_the_api_server_is_away(
         settle(0.5)
     proxy.rule = lambda _: None
     assert operator.process.poll() is None
+
+
+def test_an_edit_that_falls_into_our_status_write_is_not_lost(
+    api: Api, proxy: Proxy, settled: Callable[[str], Any]
+) -> None:
+    """The answer to the status write carries the edit already, and the edit's own event comes after it: it must wake us."""
+    settled("a")
+    settle(2)  # nothing else wakes it then
+    edited: list[int] = []
+
+    def edit_first(asked: Asked) -> float | None:
+        if not edited and asked.path.endswith("/wakalaservices/a/status"):
+X
+            api.patch("WakalaService", "a", {"spec": {"port": 9100}})
+            edited.append(1)
+            threading.Timer(0.5, late.clear).start()
+        return None
+
+    late: set[str] = set()
+    proxy.deaf = lambda asked: resource(asked) in late
+    proxy.rule = edit_first
+    api.patch("WakalaService", "a", {"spec": {"networkPolicy": {"egressPorts": [{"port": 443}]}}})
+    until(lambda: edited)
+    until(
+        lambda: api.get("Service", "a")["spec"]["ports"][0]["port"] == 9100 and ready(api, "a"),
+        within=4,
+    )

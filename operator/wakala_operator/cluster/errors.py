@@ -122,7 +122,7 @@ def _answered(error: ApiException) -> ClusterError:
             return Invalid(message)
         case 429:
             return Throttled("the API server asks for fewer requests", _retry_after(error))
-    return Unreachable(f"the API server answered {code}")
+    return Unreachable(f"the API server answered {code}: {message}")
 
 
 def _status(error: ApiException) -> dict[str, Any]:

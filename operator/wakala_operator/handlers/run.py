@@ -89,7 +89,11 @@ class Operator:
         return type(outcome).__name__.lower(), reason
 
     async def lead(self) -> None:
-        """Look at every service once, and then at whatever changes, until cancelled."""
+        """Look at every service once, and then at whatever changes, until cancelled.
+
+        What was remembered when this process led before may be wrong by now: another one wrote in between.
+        """
+        self.world.memories.clear()
         for service in self.services():
             self._wake(WAKALASERVICE, service)
         await self.queue.work()

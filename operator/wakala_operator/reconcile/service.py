@@ -42,6 +42,7 @@ async def reconcile(world: World, key: Key) -> Outcome | None:
         world.memories.pop(key, None)
         return None
     if seen.raw["spec"].get("operatorClass", "") != world.settings.operator_class:
+        world.memories.pop(key, None)
         return None
     memory = world.memory(key)
     acted, held = await _decide_and_act(world, memory, seen)
@@ -141,12 +142,23 @@ async def _report(
         return Wait(1.0, "Conflict", "the service was deleted and made anew")
     except ClusterError as error:
         return outcome_of(error)
-    if written is not None:
+    if written is not None and _only_status_differs(written, seen.raw):
         world.store.saw(WAKALASERVICE, None, written)
     await _tell(world, seen.raw, acted.decided, outcome, previous)
     if acted.decided or written is not None:
         memory.quiet = 0.0
     return outcome
+
+
+def _only_status_differs(written: dict[str, Any], looked_at: dict[str, Any]) -> bool:
+    """Whether the answer to our status is still the service we looked at.
+
+    If somebody changed it in between, the answer has their change too. Taken in here it would be known and nobody woken for
+    it: their event, when it comes, would be older than what is known. It is left to the watch then.
+    """
+    new, old = written["metadata"], looked_at["metadata"]
+    told = ("generation", "annotations", "labels", "deletionTimestamp")
+    return all(new.get(name) == old.get(name) for name in told)
 
 
 async def _rollout(world: World, seen: Observation) -> Rollout | None:
