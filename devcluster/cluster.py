@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,13 +60,16 @@ class Cluster:
     """Process that owns all others."""
 
 
-def start(directory: Path, *, nodes: int = 3, lifeline: bool = True) -> Cluster:
+def start(
+    directory: Path, *, nodes: int = 3, lifeline: bool = True, etcd: Sequence[str] = ()
+) -> Cluster:
     """Start a cluster and wait until its nodes are ready and pods can be made.
 
     Args:
         directory: an empty or new folder for its data, or that of a cluster that has ended.
         nodes: kwok nodes to make, spread over three zones.
         lifeline: whether it ends with the process that calls this; else it lives until `stop`.
+        etcd: more flags for etcd.
 
     Raises:
         ClusterError: something did not come up; names the log.
@@ -88,7 +91,7 @@ def start(directory: Path, *, nodes: int = 3, lifeline: bool = True) -> Cluster:
         "server": server,
         "ca": str(ca),
         "token": token,
-        "first": control_plane(directory, ports),
+        "first": control_plane(directory, ports, etcd),
         "then": workers(directory),
     }
     private(directory / _PLAN, json.dumps(plan))

@@ -1,5 +1,6 @@
 """The five programs of a cluster and the flags they get."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from devcluster.binaries import HERE, binary
@@ -9,12 +10,15 @@ from devcluster.stages import stages
 __all__ = ["control_plane", "workers"]
 
 
-def control_plane(directory: Path, ports: tuple[int, int, int]) -> dict[str, list[str]]:
+def control_plane(
+    directory: Path, ports: tuple[int, int, int], etcd: Sequence[str] = ()
+) -> dict[str, list[str]]:
     """What starts first, etcd and the API server; the latter waits for the former by itself.
 
     Args:
         directory: of the cluster.
         ports: of etcd's clients, etcd's peers (it wants one even alone) and the API server.
+        etcd: more flags for etcd.
     """
     client, peer = (f"http://127.0.0.1:{port}" for port in ports[:2])
     key = directory / "service-account.key"
@@ -31,6 +35,7 @@ def control_plane(directory: Path, ports: tuple[int, int, int]) -> dict[str, lis
             "--unsafe-no-fsync",  # the data need not outlive the processes
             "--logger=zap",
             "--log-level=warn",
+            *etcd,
         ],
         "kube-apiserver": [
             str(binary("kube-apiserver")),
