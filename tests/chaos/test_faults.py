@@ -272,7 +272,8 @@ def test_an_edit_that_falls_into_our_status_write_is_not_lost(
 
     def edit_first(asked: Asked) -> float | None:
         if not edited and asked.path.endswith("/wakalaservices/a/status"):
-X
+            # Its event is held back until the answer to our write is there.
+            late.add("wakalaservices")
             api.patch("WakalaService", "a", {"spec": {"port": 9100}})
             edited.append(1)
             threading.Timer(0.5, late.clear).start()
