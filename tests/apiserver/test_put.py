@@ -122,6 +122,21 @@ async def test_an_object_whose_owner_offers_it_is_adopted(client, api, wanted):
     assert done.live["spec"]["template"]["spec"]["containers"][0]["image"] == "wakala/api:1.0.0"
 
 
+@pytest.mark.parametrize("port", [{"name": "http", "port": 80}, {"port": 80}])
+async def test_a_service_with_another_port_is_adopted_with_ours_alone(client, api, wanted, port):
+    """Ours beside theirs would be refused: one name twice, or a port without a name among several."""
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a", "annotations": {"wakala.com/adopt": "a"}},
+        "spec": {"ports": [port], "selector": {"x": "y"}},
+    }
+    await ask(api.create, foreign)
+    done = await put(client, wanted()["Service"], None, adopter="a")
+    assert [p["port"] for p in done.live["spec"]["ports"]] == [8000]
+    assert plan_child(wanted()["Service"], done.live) == Keep()
+
+
 async def test_an_object_that_another_controller_owns_is_not_adopted(client, api, wanted):
     obj = wanted()["ConfigMap"]
     holder = await ask(

@@ -12,6 +12,7 @@ WANTED = {"spec": {"selector": {"a": "b"}, "ports": [{"port": 8000, "protocol": 
 
 def service(*entries, port=9000):
     return {
+        "apiVersion": "v1",
         "metadata": {"managedFields": list(entries)},
         "spec": {"selector": {"a": "b"}, "ports": [{"port": port, "protocol": "TCP"}]},
     }
@@ -56,7 +57,13 @@ def test_nothing_is_taken_where_none_of_ours_is_missing():
     assert taken(live) is None
 
 
-def test_nothing_is_taken_from_a_subresource_or_where_we_hold_nothing():
+def test_an_object_that_is_adopted_gives_its_items_to_a_new_entry_of_ours():
+    assert taken(service(entry("editor", ports(THEIRS)))) == [
+        entry("us", ports(THEIRS), "Apply", apiVersion="v1", fieldsType="FieldsV1")
+        | {"fieldsV1": {"f:spec": {"f:ports": {THEIRS: {".": {}, "f:port": {}}}}}}
+    ]
+
+
+def test_nothing_is_taken_from_a_subresource_or_where_nobody_holds_any():
     assert taken(service(us(), entry("status", ports(THEIRS), subresource="status"))) is None
-    assert taken(service(entry("us", ports(), "Update"), entry("editor", ports(THEIRS)))) is None
     assert taken(service(us())) is None

@@ -37,8 +37,9 @@ def taken_over(
     }
     entries = copy.deepcopy(live["metadata"].get("managedFields", []))
     ours = next((entry for entry in entries if _is_ours(entry, manager)), None)
-    if ours is None:
-        return None
+    if ours is None:  # an object that is being adopted
+        ours = _entry(live, manager)
+        entries.append(ours)
     taken = False
     for entry in entries:
         if entry is ours or entry.get("subresource"):
@@ -48,6 +49,16 @@ def taken_over(
                 _lay(ours["fieldsV1"], trail, items)
                 taken = True
     return [entry for entry in entries if entry["fieldsV1"]] if taken else None
+
+
+def _entry(live: dict[str, Any], manager: str) -> dict[str, Any]:
+    return {
+        "manager": manager,
+        "operation": "Apply",
+        "apiVersion": live["apiVersion"],
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {},
+    }
 
 
 def _is_ours(entry: dict[str, Any], manager: str) -> bool:
