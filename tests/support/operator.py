@@ -1,11 +1,13 @@
 """The operator as a process of its own, as it runs in a pod."""
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,7 @@ class Operator:
         self._settings = settings
         self._kubeconfig = kubeconfig
         self.process = self._start()
+        atexit.register(self.kill)  # also where a test fails before it ends what it started
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {
@@ -51,7 +54,8 @@ class Operator:
     def kill(self) -> None:
         """End it without a word."""
         self.process.kill()
-        self.process.wait(timeout=10)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=10)
 
     def start(self) -> None:
         """Start it again after `stop` or `kill`."""
