@@ -214,6 +214,5 @@ async def _prune(world: World, child: Object, decided: list[Decided]) -> Outcome
         return Done()
     except ClusterError as error:
         return outcome_of(error)
-    world.store.saw(kind_of(child), "DELETED", child)
     decided.append(Decided("Pruned", f"deleted, as the spec no longer asks for it: {name}"))
     return Done()
