@@ -26,7 +26,8 @@ from tests.support.proxy import Answer, Asked, Fate, Proxy
 from tests.support.state import listed, states, unlike, version, versions
 from tests.support.until import until
 
-PATIENCE = 40.0
+pytestmark = pytest.mark.soak
+PATIENCE = 90.0
 """Seconds for some dozens of services to be looked after, on a machine that is shared."""
 QUIET = 0.7
 """Seconds without a write that show that nothing more comes."""
