@@ -1,7 +1,7 @@
 """`make up` and `make down`: a cluster, the CRDs, the operator as a process, the examples, and their status.
 
 The operator runs as a process of this machine with the chart's ServiceAccount and its rights, since kwok's nodes run pods in
-name only. In a cluster with real nodes the chart would run it as a pod; everything else is the same.
+name only. The chart's own Deployment is set to no pods, so that two never write on nodes that run containers.
 """
 
 import json
